@@ -1,0 +1,1 @@
+// Keeps a module target valid while all of its sources belong to the other build variant.

@@ -1,0 +1,12 @@
+# The RPC schema is compiled by capnp into the build folder; its generated code is exempt from our warnings.
+file(GLOB LDB_SCHEMAS CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/net/capnp/*.capnp)
+if(LDB_SCHEMAS)
+  set(CAPNPC_SRC_PREFIX ${PROJECT_SOURCE_DIR}/src/net/capnp)
+  set(CAPNPC_OUTPUT_DIR ${PROJECT_BINARY_DIR}/generated)
+  file(MAKE_DIRECTORY ${CAPNPC_OUTPUT_DIR})
+  capnp_generate_cpp(LDB_CAPNP_SOURCES LDB_CAPNP_HEADERS ${LDB_SCHEMAS})
+  set_source_files_properties(${LDB_CAPNP_SOURCES} PROPERTIES COMPILE_OPTIONS "-w" SKIP_PRECOMPILE_HEADERS ON)
+  target_sources(ldb_net PRIVATE ${LDB_CAPNP_SOURCES} ${LDB_CAPNP_HEADERS})
+  target_include_directories(ldb_net SYSTEM PRIVATE ${PROJECT_BINARY_DIR}/generated)
+endif()
+target_link_libraries(ldb_net PRIVATE CapnProto::capnp-rpc ldb_asio)
