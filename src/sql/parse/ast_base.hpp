@@ -35,20 +35,21 @@ enum IntervalField : std::uint8_t {
   kIntervalDay = 4,
   kIntervalHour = 8,
   kIntervalMinute = 16,
-  kIntervalSecond = 32,
+  kIntervalSecond = 32
 };
 
-/// A type as written. Keyword types carry PostgreSQL's internal name: INTEGER is "int4", DOUBLE PRECISION, FLOAT and DOUBLE "float8",
-/// REAL "float4", DECIMAL "numeric", CHAR "bpchar" (with modifier 1 when none was written), TIMESTAMP WITH TIME ZONE
-/// "timestamptz", BOOLEAN "bool", STRING "text". Any other type has the name as written, folded ("text", "date", "int8", "bytea").
+/// A type as written. Keyword types carry PostgreSQL's internal name: INTEGER is "int4", DOUBLE PRECISION, FLOAT and DOUBLE
+/// "float8", REAL "float4", DECIMAL "numeric", CHAR "bpchar" (with modifier 1 when none was written), TIMESTAMP WITH TIME ZONE
+/// "timestamptz", BOOLEAN "bool", STRING "text". Any other type has the name as written, folded ("text", "date", "int8",
+/// "bytea").
 struct TypeName {
-  std::string_view schema;                   ///< Empty unless written.
-  std::string_view name;                     ///< Internal name, see above.
-  List<const Expression*> modifiers;         ///< (10,2) of NUMERIC(10,2); usually integer literals.
-  List<std::int32_t> array_bounds;           ///< One per dimension; -1 when written []. Empty: not an array.
-  std::uint8_t interval_fields = 0;          ///< IntervalField bits; 0: all.
+  std::string_view schema;            ///< Empty unless written.
+  std::string_view name;              ///< Internal name, see above.
+  List<const Expression*> modifiers;  ///< (10,2) of NUMERIC(10,2); usually integer literals.
+  List<std::int32_t> array_bounds;    ///< One per dimension; -1 when written []. Empty: not an array.
+  std::uint8_t interval_fields = 0;   ///< IntervalField bits; 0: all.
   bool is_setof = false;
-  bool is_keyword = false;                   ///< A grammar type such as INTEGER, so it cannot mean a user type of that name.
+  bool is_keyword = false;  ///< A grammar type such as INTEGER, so it cannot mean a user type of that name.
   Position position = 0;
 };
 

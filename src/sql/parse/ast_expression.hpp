@@ -1,5 +1,5 @@
-// Expressions. One struct per kind; `expression.as<T>()` downcasts. No path through an AST is longer than ParseLimits::max_depth nodes, so
-// consumers may recurse: long chains (a + b + c ..., a AND b AND c ...) are n-ary nodes, not left-deep trees.
+// Expressions. One struct per kind; `expression.as<T>()` downcasts. No path through an AST is longer than ParseLimits::max_depth
+// nodes, so consumers may recurse: long chains (a + b + c ..., a AND b AND c ...) are n-ary nodes, not left-deep trees.
 #pragma once
 
 #include "sql/parse/ast_base.hpp"
@@ -7,9 +7,37 @@
 namespace ldb::sql::ast {
 
 enum class ExpressionKind : std::uint8_t {
-  kColumnRef, kStar, kLiteral, kParameter, kUnary, kBinary, kLogical, kNot, kFunctionCall, kSpecialCall, kCurrentValue, kCase, kCast,
-  kInList, kInSubquery, kBetween, kLike, kIsTest, kIsDistinct, kExists, kScalarSubquery, kArraySubquery, kQuantified, kRow,
-  kArrayLiteral, kSubscript, kFieldSelect, kCollate, kAtTimeZone, kExtract, kDefault,
+  kColumnRef,
+  kStar,
+  kLiteral,
+  kParameter,
+  kUnary,
+  kBinary,
+  kLogical,
+  kNot,
+  kFunctionCall,
+  kSpecialCall,
+  kCurrentValue,
+  kCase,
+  kCast,
+  kInList,
+  kInSubquery,
+  kBetween,
+  kLike,
+  kIsTest,
+  kIsDistinct,
+  kExists,
+  kScalarSubquery,
+  kArraySubquery,
+  kQuantified,
+  kRow,
+  kArrayLiteral,
+  kSubscript,
+  kFieldSelect,
+  kCollate,
+  kAtTimeZone,
+  kExtract,
+  kDefault
 };
 
 struct Expression {
@@ -64,13 +92,41 @@ struct Parameter : ExpressionOf<ExpressionKind::kParameter> {
 };
 
 enum class Operator : std::uint8_t {
-  kAdd, kSubtract, kMultiply, kDivide, kModulo, kPower, kConcat,                            // + - * / % ^ ||
-  kEqual, kNotEqual, kLess, kLessEqual, kGreater, kGreaterEqual,                            // = <> < <= > >=
-  kBitAnd, kBitOr, kBitXor, kBitNot, kShiftLeft, kShiftRight,                               // & | # ~ << >>
-  kRegexMatch, kRegexMatchInsensitive, kRegexNotMatch, kRegexNotMatchInsensitive,           // ~ ~* !~ !~*
-  kJsonGet, kJsonGetText, kJsonPath, kJsonPathText, kContains, kContainedBy, kOverlap,      // -> ->> #> #>> @> <@ &&
-  kLike, kNotLike, kILike, kNotILike,                                                       // ~~ !~~ ~~* !~~*, x LIKE ANY (...)
-  kOther,                                                                                   // see `symbol`
+  kAdd,
+  kSubtract,
+  kMultiply,
+  kDivide,
+  kModulo,
+  kPower,
+  kConcat,  // + - * / % ^ ||
+  kEqual,
+  kNotEqual,
+  kLess,
+  kLessEqual,
+  kGreater,
+  kGreaterEqual,  // = <> < <= > >=
+  kBitAnd,
+  kBitOr,
+  kBitXor,
+  kBitNot,
+  kShiftLeft,
+  kShiftRight,  // & | # ~ << >>
+  kRegexMatch,
+  kRegexMatchInsensitive,
+  kRegexNotMatch,
+  kRegexNotMatchInsensitive,  // ~ ~* !~ !~*
+  kJsonGet,
+  kJsonGetText,
+  kJsonPath,
+  kJsonPathText,
+  kContains,
+  kContainedBy,
+  kOverlap,  // -> ->> #> #>> @> <@ &&
+  kLike,
+  kNotLike,
+  kILike,
+  kNotILike,  // ~~ !~~ ~~* !~~*, x LIKE ANY (...)
+  kOther,     // see `symbol`
 };
 
 /// Prefix operator. kAdd, kSubtract, kBitNot, or kOther.
@@ -86,8 +142,8 @@ struct BinaryLink {
   std::string_view symbol;  ///< As written ("!=" is given as "<>").
   const Expression* right = nullptr;
 };
-/// first op1 r1 op2 r2 ..., evaluated from the left: ((first op1 r1) op2 r2). One link for a plain binary operator. All links have the
-/// same precedence. Comparisons always stand alone (one link). A fold over `links` handles every case.
+/// first op1 r1 op2 r2 ..., evaluated from the left: ((first op1 r1) op2 r2). One link for a plain binary operator. All links
+/// have the same precedence. Comparisons always stand alone (one link). A fold over `links` handles every case.
 struct Binary : ExpressionOf<ExpressionKind::kBinary> {
   const Expression* first = nullptr;
   List<BinaryLink> links;
@@ -139,15 +195,16 @@ struct FunctionArgument {
   const Expression* value = nullptr;
   std::string_view name;  ///< f(name => value); empty when positional.
 };
-/// SUBSTRING/TRIM/POSITION/OVERLAY/OVERLAPS/NORMALIZE in SQL syntax arrive as calls of substring(s,from,for), btrim/ltrim/rtrim(s,chars),
-/// position(s,sub), overlay(s,new,from,for), overlaps(a,b,c,d), normalize(s,form), is_normalized(s,form) in schema pg_catalog.
+/// SUBSTRING/TRIM/POSITION/OVERLAY/OVERLAPS/NORMALIZE in SQL syntax arrive as calls of substring(s,from,for),
+/// btrim/ltrim/rtrim(s,chars), position(s,sub), overlay(s,new,from,for), overlaps(a,b,c,d), normalize(s,form),
+/// is_normalized(s,form) in schema pg_catalog.
 struct FunctionCall : ExpressionOf<ExpressionKind::kFunctionCall> {
   QualifiedName name;
   List<FunctionArgument> arguments;
-  bool is_star = false;      ///< count(*)
-  bool is_distinct = false;  ///< count(DISTINCT x)
-  bool is_variadic = false;  ///< f(VARIADIC array): the last argument.
-  bool within_group = false; ///< `order_by` came from WITHIN GROUP (ORDER BY ...).
+  bool is_star = false;       ///< count(*)
+  bool is_distinct = false;   ///< count(DISTINCT x)
+  bool is_variadic = false;   ///< f(VARIADIC array): the last argument.
+  bool within_group = false;  ///< `order_by` came from WITHIN GROUP (ORDER BY ...).
   List<OrderItem> order_by;
   const Expression* filter = nullptr;
   const WindowSpec* over = nullptr;
@@ -160,7 +217,16 @@ struct SpecialCall : ExpressionOf<ExpressionKind::kSpecialCall> {
 };
 
 enum class CurrentValueKind : std::uint8_t {
-  kDate, kTime, kTimestamp, kLocalTime, kLocalTimestamp, kUser, kSessionUser, kCurrentRole, kCatalog, kSchema,
+  kDate,
+  kTime,
+  kTimestamp,
+  kLocalTime,
+  kLocalTimestamp,
+  kUser,
+  kSessionUser,
+  kCurrentRole,
+  kCatalog,
+  kSchema
 };
 /// CURRENT_DATE, CURRENT_TIMESTAMP(3), CURRENT_USER, ... USER means kUser.
 struct CurrentValue : ExpressionOf<ExpressionKind::kCurrentValue> {

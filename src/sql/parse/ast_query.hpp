@@ -15,8 +15,8 @@ struct SelectItem {
 };
 
 struct TableAlias {
-  std::string_view name;              ///< Empty: no alias.
-  List<std::string_view> columns;     ///< AS t (a, b)
+  std::string_view name;           ///< Empty: no alias.
+  List<std::string_view> columns;  ///< AS t (a, b)
   Position position = 0;
 };
 
@@ -85,8 +85,8 @@ struct Join : TableRef {
 };
 
 enum class GroupItemKind : std::uint8_t { kExpression, kEmpty, kRollup, kCube, kSets };
-/// One element of GROUP BY. kExpression: `expression` (a Row stands for (a, b)); kEmpty: (); kRollup, kCube: `items` are expressions;
-/// kSets: `items` may nest all kinds.
+/// One element of GROUP BY. kExpression: `expression` (a Row stands for (a, b)); kEmpty: (); kRollup, kCube: `items` are
+/// expressions; kSets: `items` may nest all kinds.
 struct GroupItem {
   GroupItemKind kind = GroupItemKind::kExpression;
   Position position = 0;
@@ -154,7 +154,8 @@ struct SetOperationBody : QueryBody {
   const QueryBody* first = nullptr;
   List<SetLink> links;
 };
-/// A parenthesised query with its own WITH, ORDER BY, LIMIT or locking clause, as an operand of a set operation or of further clauses.
+/// A parenthesised query with its own WITH, ORDER BY, LIMIT or locking clause, as an operand of a set operation or of further
+/// clauses.
 struct NestedBody : QueryBody {
   static constexpr QueryBodyKind kKind = QueryBodyKind::kNested;
   NestedBody() : QueryBody(kKind) {}
