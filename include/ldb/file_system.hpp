@@ -60,7 +60,7 @@ class FileSystem {
   virtual Result<std::unique_ptr<WritableFile>> open_writable(const std::string& path, OpenMode mode) = 0;
   virtual Result<std::unique_ptr<FileLock>> lock(const std::string& path) = 0;
 
-  virtual Status create_directory(const std::string& path) = 0;  ///< with parents; ok when it exists
+  virtual Status create_directory(const std::string& path) = 0;  ///< with parents, durable on return; ok when it exists
   virtual Status sync_directory(const std::string& path) = 0;
   virtual Result<std::vector<std::string>> list(const std::string& directory) = 0;  ///< names, sorted, without "." and ".."
   virtual Result<bool> exists(const std::string& path) = 0;

@@ -9,7 +9,8 @@
 
 namespace ldb {
 
-static_assert(std::endian::native == std::endian::little, "ldb's formats are little-endian; big-endian hosts need byte swaps here");
+static_assert(std::endian::native == std::endian::little,
+              "ldb's formats are little-endian; big-endian hosts need byte swaps here");
 
 inline void put_u8(std::string& out, std::uint8_t v) { out.push_back(static_cast<char>(v)); }
 inline void put_u16(std::string& out, std::uint16_t v) { out.append(reinterpret_cast<const char*>(&v), sizeof v); }

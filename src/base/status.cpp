@@ -14,22 +14,38 @@ struct CodeInfo {
 
 CodeInfo info(StatusCode code) {
   switch (code) {
-    case StatusCode::kOk: return {"ok", "00000"};
-    case StatusCode::kNotFound: return {"not_found", "42704"};
-    case StatusCode::kAlreadyExists: return {"already_exists", "42710"};
-    case StatusCode::kInvalidArgument: return {"invalid_argument", "22023"};
-    case StatusCode::kUnsupported: return {"unsupported", "0A000"};
-    case StatusCode::kConflict: return {"conflict", "40001"};
-    case StatusCode::kConstraint: return {"constraint", "23000"};
-    case StatusCode::kCorruption: return {"corruption", "XX001"};
-    case StatusCode::kIoError: return {"io_error", "58030"};
-    case StatusCode::kNoSpace: return {"no_space", "53100"};
-    case StatusCode::kResourceExhausted: return {"resource_exhausted", "53000"};
-    case StatusCode::kTimeout: return {"timeout", "57014"};
-    case StatusCode::kUnavailable: return {"unavailable", "57P03"};
-    case StatusCode::kOutcomeUnknown: return {"outcome_unknown", "08007"};
-    case StatusCode::kAborted: return {"aborted", "25P02"};
-    case StatusCode::kInternal: return {"internal", "XX000"};
+    case StatusCode::kOk:
+      return {"ok", "00000"};
+    case StatusCode::kNotFound:
+      return {"not_found", "42704"};
+    case StatusCode::kAlreadyExists:
+      return {"already_exists", "42710"};
+    case StatusCode::kInvalidArgument:
+      return {"invalid_argument", "22023"};
+    case StatusCode::kUnsupported:
+      return {"unsupported", "0A000"};
+    case StatusCode::kConflict:
+      return {"conflict", "40001"};
+    case StatusCode::kConstraint:
+      return {"constraint", "23000"};
+    case StatusCode::kCorruption:
+      return {"corruption", "XX001"};
+    case StatusCode::kIoError:
+      return {"io_error", "58030"};
+    case StatusCode::kNoSpace:
+      return {"no_space", "53100"};
+    case StatusCode::kResourceExhausted:
+      return {"resource_exhausted", "53000"};
+    case StatusCode::kTimeout:
+      return {"timeout", "57014"};
+    case StatusCode::kUnavailable:
+      return {"unavailable", "57P03"};
+    case StatusCode::kOutcomeUnknown:
+      return {"outcome_unknown", "08007"};
+    case StatusCode::kAborted:
+      return {"aborted", "25P02"};
+    case StatusCode::kInternal:
+      return {"internal", "XX000"};
   }
   return {"unknown", "XX000"};
 }
