@@ -1,0 +1,39 @@
+#include "ldb/transaction.hpp"
+
+namespace ldb {
+
+Transaction::Transaction(std::unique_ptr<RowTransaction> rows, std::unique_ptr<SqlSession> session)
+    : rows_(std::move(rows)), session_(std::move(session)) {
+  session_->attach(rows_.get());
+}
+
+Transaction::Transaction(Transaction&&) noexcept = default;
+
+Transaction::~Transaction() {
+  if (session_) session_->attach(nullptr);
+}
+
+Result<ResultSet> Transaction::execute_with(std::string_view sql, std::span<const Value> parameters) {
+  ResultSet last;
+  LDB_TRY(session_->execute(sql, parameters, [&last](ResultSet result) { last = std::move(result); }));
+  return last;
+}
+
+Status Transaction::put(std::string_view key, std::string_view value) { return internal::kv_put(*rows_, key, value); }
+Result<std::optional<std::string>> Transaction::get(std::string_view key) { return internal::kv_get(*rows_, key); }
+Status Transaction::erase(std::string_view key) { return internal::kv_erase(*rows_, key); }
+Result<std::vector<KeyValuePair>> Transaction::scan(const KeyRange& range, std::size_t limit) {
+  return internal::kv_scan(*rows_, range, limit);
+}
+
+Result<CommitOutcome> Transaction::commit() {
+  session_->attach(nullptr);
+  return rows_->commit();
+}
+
+void Transaction::rollback() {
+  session_->attach(nullptr);
+  rows_->rollback();
+}
+
+}  // namespace ldb
