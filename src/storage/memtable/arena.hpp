@@ -1,0 +1,43 @@
+// Memory that is handed out in pieces and freed all at once.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "base/rt/atomic.hpp"
+
+namespace ldb::storage {
+
+/// One thread allocates; any thread may ask for memory_usage(). Pieces live as long as the arena.
+class Arena {
+ public:
+  static constexpr std::size_t kBlockBytes = 256 << 10;
+
+  Arena() = default;
+  Arena(const Arena&) = delete;
+  Arena& operator=(const Arena&) = delete;
+
+  /// Aligned to 8 bytes.
+  char* allocate(std::size_t size) {
+    size = (size + 7) & ~std::size_t{7};
+    if (size > left_) return allocate_slowly(size);
+    char* const piece = next_;
+    next_ += size;
+    left_ -= size;
+    return piece;
+  }
+  std::size_t memory_usage() const { return usage_.load(std::memory_order_relaxed); }
+
+ private:
+  char* allocate_slowly(std::size_t size);
+
+  char* next_ = nullptr;
+  std::size_t left_ = 0;
+  std::size_t next_block_bytes_ = 8 << 10;  // grows to kBlockBytes, so that an idle engine stays small
+  std::vector<std::unique_ptr<char[]>> blocks_;
+  rt::Atomic<std::size_t> usage_{0};
+};
+
+}  // namespace ldb::storage

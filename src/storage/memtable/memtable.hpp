@@ -1,0 +1,54 @@
+// Newest writes in memory: a skip list of entries and a list of range tombstones.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "base/rt/rt.hpp"
+#include "ldb/storage_engine.hpp"
+#include "storage/internal_key.hpp"
+#include "storage/iterator/internal_iterator.hpp"
+#include "storage/memtable/arena.hpp"
+#include "storage/memtable/skip_list.hpp"
+#include "storage/range_tombstone.hpp"
+
+namespace ldb::storage {
+
+/// Shared by the engine's state and by open iterators. add() by one thread at a time (the write leader, or recovery); all else
+/// from any thread. Entries above a reader's sequence may appear at any moment and are skipped by it.
+class Memtable {
+ public:
+  /// `log_start`: where in the log the first batch of this memtable stands; everything from there on must be kept until it is
+  /// flushed.
+  explicit Memtable(LogPosition log_start) : list_(arena_), log_start_(log_start) {}
+
+  void add(std::string_view key, Tag tag, std::string_view value);
+
+  /// The newest version at or below `sequence`, a tombstone of its own included; does not look at range tombstones.
+  PointResult get(std::string_view key, std::uint64_t sequence, bool want_value = true) const;
+  /// Null when there are none. Contains at least those at or below every sequence published before the call.
+  std::shared_ptr<const FragmentedTombstones> tombstones() const;
+  /// As the tables see it; the memtable must outlive it.
+  std::unique_ptr<InternalIterator> iterate() const;
+
+  LogPosition log_start() const { return log_start_; }
+  std::size_t memory_usage() const { return arena_.memory_usage() + tombstone_bytes_.load(std::memory_order_relaxed); }
+  bool empty() const { return entries_.load(std::memory_order_relaxed) == 0; }
+  std::uint64_t entries() const { return entries_.load(std::memory_order_relaxed); }
+
+ private:
+  Arena arena_;
+  SkipList list_;
+  const LogPosition log_start_;
+  rt::Atomic<std::uint64_t> entries_{0};
+
+  rt::Atomic<std::size_t> tombstone_count_{0};
+  rt::Atomic<std::size_t> tombstone_bytes_{0};
+  mutable rt::Mutex tombstone_mutex_;
+  std::vector<RangeTombstone> raw_tombstones_ LDB_GUARDED_BY(tombstone_mutex_);
+  // Built when first asked for after a change: writers of many ranges do not pay for readers that never come.
+  mutable std::shared_ptr<const FragmentedTombstones> fragments_ LDB_GUARDED_BY(tombstone_mutex_);
+  mutable std::size_t fragmented_count_ LDB_GUARDED_BY(tombstone_mutex_) = 0;
+};
+
+}  // namespace ldb::storage
