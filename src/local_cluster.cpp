@@ -3,6 +3,7 @@
 #include <set>
 
 #include "base/rt/rt.hpp"
+#include "killable_file_system.hpp"
 
 namespace ldb {
 
@@ -10,6 +11,7 @@ struct LocalCluster::State {
   struct Member {
     NodeId id;
     std::string address;  ///< known from the first start on; reused so that peers need not be told
+    std::unique_ptr<KillableFileSystem> files;
     std::unique_ptr<Node> node;
   };
 
@@ -26,7 +28,7 @@ struct LocalCluster::State {
 };
 
 std::size_t LocalCluster::State::append() {
-  members.push_back({NodeId{"node" + std::to_string(members.size() + 1)}, "", nullptr});
+  members.push_back({NodeId{"node" + std::to_string(members.size() + 1)}, "", nullptr, nullptr});
   return members.size() - 1;
 }
 
@@ -35,7 +37,13 @@ Status LocalCluster::State::start_node(std::size_t index, const std::string& lis
   NodeOptions node;
   node.id = member.id;
   node.cluster = options.cluster;
-  if (!options.directory.empty()) node.directory = options.directory + "/" + member.id.name;
+  if (!options.directory.empty()) {
+    node.directory = options.directory + "/" + member.id.name;
+#if !defined(LDB_SIM)
+    member.files = std::make_unique<KillableFileSystem>(posix_file_system());
+    node.file_system = member.files.get();
+#endif
+  }
   node.listen = listen;
   if (options.transport == LocalTransport::kInProcess) node.transport = network.new_transport();
   if (options.customize) options.customize(index, node);
@@ -63,7 +71,8 @@ Status LocalCluster::State::start(std::size_t index) {
     }
   }
   for (std::size_t other = 0; other < members.size(); ++other) {
-    if (other != index && !members[other].address.empty()) LDB_TRY(member.node->add_peer({members[other].id, members[other].address}));
+    if (other != index && !members[other].address.empty())
+      LDB_TRY(member.node->add_peer({members[other].id, members[other].address}));
   }
   return {};
 }
@@ -106,7 +115,8 @@ std::size_t LocalCluster::size() const { return state_->members.size(); }
 bool LocalCluster::running(std::size_t index) const { return index < size() && state_->members[index].node != nullptr; }
 
 Node& LocalCluster::node(std::size_t index) {
-  if (!running(index)) internal::bad_result_access(Status(StatusCode::kUnavailable, "node " + std::to_string(index) + " is not running"));
+  if (!running(index))
+    internal::bad_result_access(Status(StatusCode::kUnavailable, "node " + std::to_string(index) + " is not running"));
   return *state_->members[index].node;
 }
 
@@ -115,6 +125,15 @@ Status LocalCluster::stop(std::size_t index) {
   const Status status = state_->members[index].node->close();
   state_->members[index].node.reset();
   return status;
+}
+
+Status LocalCluster::kill(std::size_t index) {
+  if (!running(index)) return Status(StatusCode::kNotFound, "node " + std::to_string(index) + " is not running");
+  State::Member& member = state_->members[index];
+  if (member.files) member.files->kill();
+  [[maybe_unused]] const Status status = member.node->close();  // fails, since nothing can be written any more
+  member.node.reset();
+  return {};
 }
 
 Status LocalCluster::start(std::size_t index) { return state_->start(index); }

@@ -18,8 +18,8 @@ class Clock {
   virtual ~Clock() = default;
   /// A stamp for a commit made now.
   virtual Stamp next() = 0;
-  /// A commit with this stamp arrived: later stamps will be above it. kUnavailable when it is further ahead than the allowed skew; then
-  /// the clock is unchanged and the commit must be held back.
+  /// A commit with this stamp arrived: later stamps will be above it. kUnavailable when it is further ahead than the allowed
+  /// skew; then the clock is unchanged and the commit must be held back.
   virtual Status observe(Stamp stamp) = 0;
   /// Would observe() accept it now?
   virtual bool acceptable(Stamp stamp) const = 0;

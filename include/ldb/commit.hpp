@@ -26,31 +26,33 @@ struct RowWrite {
   };
   Kind kind = Kind::kInsert;
   TableId table;
-  std::string key;              ///< primary key, order-preserving encoding
-  WriteId birth;                ///< kUpdate, kDelete: the birth of the row they were made against
-  std::vector<CellWrite> cells; ///< ascending column id, each once; empty for kDelete
+  std::string key;               ///< primary key, order-preserving encoding
+  WriteId birth;                 ///< kUpdate, kDelete: the birth of the row they were made against
+  std::vector<CellWrite> cells;  ///< ascending column id, each once; empty for kDelete
 };
 
 struct Commit {
   Dot dot;
   Stamp stamp;
-  /// What the transaction had seen (its latest view), by origin: last sequence and stamp. Everything earlier of the commit's own origin
-  /// counts as seen and is not listed.
+  /// What the transaction had seen (its latest view), by origin: last sequence and stamp. Everything earlier of the commit's own
+  /// origin counts as seen and is not listed.
   VersionVector dependencies;
   std::uint64_t previous_hash = 0;  ///< rolling hash of the origin's stream before this commit
   std::vector<RowWrite> writes;
 
   WriteId id() const { return {stamp, dot.origin}; }
   /// Was that write in this commit's past?
-  bool has_seen(const WriteId& write) const { return write.origin == dot.origin ? write.stamp < stamp : dependencies.covers(write); }
+  bool has_seen(const WriteId& write) const {
+    return write.origin == dot.origin ? write.stamp < stamp : dependencies.covers(write);
+  }
 };
 
 /// Something that must hold at the moment of commit, on the newest state, checked under the rows' latches.
 struct CommitRequirement {
   enum class Kind : std::uint8_t {
-    kRowAlive,     ///< the row (table, key) exists
-    kUnique,       ///< no index entry of (index, prefix) other than `key`'s own (primary key `key`)
-    kNoEntries,    ///< no index entry starts with (index, prefix); guarded by the latch of row (table, key)
+    kRowAlive,   ///< the row (table, key) exists
+    kUnique,     ///< no index entry of (index, prefix) other than `key`'s own (primary key `key`)
+    kNoEntries,  ///< no index entry starts with (index, prefix); guarded by the latch of row (table, key)
   };
   Kind kind = Kind::kRowAlive;
   TableId table;
@@ -62,7 +64,8 @@ struct CommitRequirement {
 
 struct CommitRequest {
   std::vector<RowWrite> writes;
-  /// Sequence of the view the writes were computed from: a written row that has a newer version refuses the commit with kConflict.
+  /// Sequence of the view the writes were computed from: a written row that has a newer version refuses the commit with
+  /// kConflict.
   std::uint64_t view_sequence = 0;
   VersionVector dependencies;  ///< applied vector of that view
   std::vector<CommitRequirement> requirements;

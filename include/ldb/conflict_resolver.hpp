@@ -20,11 +20,12 @@ struct Contender {
   std::optional<std::string_view> value;  ///< none: NULL, or not a cell
 };
 
-/// Orders concurrent writes: the greater one wins. Any thread; called under row latches, so it must be quick and must not call ldb.
+/// Orders concurrent writes: the greater one wins. Any thread; called under row latches, so it must be quick and must not call
+/// ldb.
 ///
-/// For replicas to converge the order must be total, the same on every node, and agree with the stamps wherever they differ (a write
-/// always has a higher stamp than what it has seen). So an implementation really decides ties, which are frequent under LamportClock
-/// and rare under HybridClock; ldb asks it only then.
+/// For replicas to converge the order must be total, the same on every node, and agree with the stamps wherever they differ (a
+/// write always has a higher stamp than what it has seen). So an implementation really decides ties, which are frequent under
+/// LamportClock and rare under HybridClock; ldb asks it only then.
 class ConflictResolver {
  public:
   virtual ~ConflictResolver() = default;

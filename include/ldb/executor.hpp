@@ -13,8 +13,8 @@ enum class TaskPriority : std::uint8_t { kHigh, kLow };
 class Executor {
  public:
   virtual ~Executor() = default;
-  /// False when the task was refused (queue full or stopping); then it will not run. ldb bounds how many tasks it has outstanding.
-  /// A task may block on disk; it never waits for another task.
+  /// False when the task was refused (queue full or stopping); then it will not run. ldb bounds how many tasks it has
+  /// outstanding. A task may block on disk; it never waits for another task.
   virtual bool submit(TaskPriority priority, std::function<void()> task) = 0;
 };
 

@@ -28,7 +28,8 @@ class WritableFile {
   virtual Status append(std::string_view bytes) = 0;
   /// Overwrites at `offset` (inside preallocated or existing space, or exactly at the end).
   virtual Status write_at(std::uint64_t offset, std::string_view bytes) = 0;
-  /// Reserves space up to `size_bytes`, so that writes below it neither grow the file nor need a metadata sync. Contents read as zero.
+  /// Reserves space up to `size_bytes`, so that writes below it neither grow the file nor need a metadata sync. Contents read as
+  /// zero.
   virtual Status preallocate(std::uint64_t size_bytes) = 0;
   /// Makes contents (and the size) durable. After a failure never retry on the same file: the kernel may have dropped the pages.
   virtual Status sync() = 0;
@@ -51,7 +52,8 @@ enum class OpenMode : std::uint8_t {
 };
 
 /// All paths are absolute or relative to the process' working directory, '/'-separated. Any thread.
-/// Durability: a file's contents are durable after WritableFile::sync(); its name (create, rename, remove) after sync_directory().
+/// Durability: a file's contents are durable after WritableFile::sync(); its name (create, rename, remove) after
+/// sync_directory().
 class FileSystem {
  public:
   virtual ~FileSystem() = default;

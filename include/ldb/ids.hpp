@@ -38,7 +38,8 @@ struct ColumnId {
   friend auto operator<=>(const ColumnId&, const ColumnId&) = default;
 };
 
-/// Logical time of a commit: with HybridClock 48 bits of milliseconds since 1970 and 16 bits of counter; with LamportClock a counter.
+/// Logical time of a commit: with HybridClock 48 bits of milliseconds since 1970 and 16 bits of counter; with LamportClock a
+/// counter.
 struct Stamp {
   std::uint64_t value = 0;
   static constexpr Stamp from_ms(std::uint64_t ms, std::uint16_t counter = 0) { return {(ms << 16) | counter}; }

@@ -4,7 +4,8 @@
 //   node->execute("CREATE TABLE t (id INT PRIMARY KEY, name TEXT)");
 //
 // Start reading at node.hpp and session.hpp; the interfaces that can be replaced are storage_engine.hpp, replicator.hpp,
-// sql_frontend.hpp, partitioner.hpp, transport.hpp, clock.hpp, conflict_resolver.hpp, file_system.hpp, executor.hpp, log_sink.hpp.
+// sql_frontend.hpp, partitioner.hpp, transport.hpp, clock.hpp, conflict_resolver.hpp, file_system.hpp, executor.hpp,
+// log_sink.hpp.
 #pragma once
 
 #include "ldb/key_value.hpp"

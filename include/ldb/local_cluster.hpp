@@ -18,11 +18,11 @@ enum class LocalTransport : std::uint8_t {
 
 struct LocalClusterOptions {
   std::size_t nodes = 3;
-  std::string directory;  ///< each node gets a folder "node1", "node2", ... in it, kept over restarts; empty: in memory
+  std::string directory = {};  ///< each node gets a folder "node1", "node2", ... in it, kept over restarts; empty: in memory
   std::string cluster = "local";
   LocalTransport transport = LocalTransport::kCapnp;
   /// Last word on each node's options (index from 0) every time it is started.
-  std::function<void(std::size_t index, NodeOptions& options)> customize;
+  std::function<void(std::size_t index, NodeOptions& options)> customize = {};
 };
 
 /// N nodes linked all to all. Methods from one thread at a time; the nodes themselves from any. Destruction closes all nodes.
@@ -38,6 +38,9 @@ class LocalCluster {
 
   /// Closes a node; its directory stays (a node in memory loses everything and starts empty).
   Status stop(std::size_t index);
+  /// Ends a node as kill -9 would: from this moment none of its file operations reaches the disk, then it is destroyed. A node
+  /// that was given its own file_system by `customize` is only closed.
+  Status kill(std::size_t index);
   Status start(std::size_t index);
   /// Adds and starts one more node; returns its index.
   Result<std::size_t> add();
@@ -49,8 +52,8 @@ class LocalCluster {
   Status isolate(std::size_t index);
   Status rejoin(std::size_t index);
 
-  /// Waits until all running nodes have applied the same commits and hold the same content; kTimeout with the vectors in the text.
-  /// Only sensible while nobody writes.
+  /// Waits until all running nodes have applied the same commits and hold the same content; kTimeout with the vectors in the
+  /// text. Only sensible while nobody writes.
   Status wait_converged(std::int64_t timeout_ms = 30'000);
 
  private:

@@ -27,24 +27,24 @@ namespace ldb {
 /// How to open a node. The defaults give a single durable node in `directory`; everything else can be replaced.
 /// Objects passed as unique_ptr belong to the node; plain pointers are borrowed and must outlive it.
 struct NodeOptions {
-  std::string directory;       ///< where data lives; empty: in memory, gone when the node closes
-  NodeId id{"node"};           ///< unique within the cluster
-  std::string cluster = "ldb"; ///< nodes of different clusters refuse each other
-  std::string listen;          ///< "127.0.0.1:7400" (port 0: chosen); empty: no network, no peers
-  std::vector<PeerAddress> peers;
-  EngineOptions engine;        ///< file_system, executor and log_sink are filled in from below when null
+  std::string directory = {};   ///< where data lives; empty: in memory, gone when the node closes
+  NodeId id{"node"};            ///< unique within the cluster
+  std::string cluster = "ldb";  ///< nodes of different clusters refuse each other
+  std::string listen = {};      ///< "127.0.0.1:7400" (port 0: chosen); empty: no network, no peers
+  std::vector<PeerAddress> peers = {};
+  EngineOptions engine = {};  ///< file_system, executor and log_sink are filled in from below when null
 
   FileSystem* file_system = nullptr;  ///< default: posix
   Executor* executor = nullptr;       ///< background work; default: a pool of the node's own
   LogSink* log_sink = nullptr;        ///< default: silent
 
-  std::unique_ptr<Clock> clock;                 ///< default: HybridClock
-  std::unique_ptr<ConflictResolver> resolver;   ///< default: last write wins
-  std::unique_ptr<Transport> transport;         ///< default: Cap'n Proto RPC
-  std::unique_ptr<Partitioner> partitioner;     ///< default: full replication
-  std::unique_ptr<Replicator> replicator;       ///< default: multi-leader with `listen` or `transport`, else standalone
-  std::unique_ptr<SqlFrontend> sql;             ///< default: PostgreSQL's SQL
-  std::unique_ptr<StorageEngine> storage;       ///< default: LSM in `directory`, or in memory without one
+  std::unique_ptr<Clock> clock = {};                ///< default: HybridClock
+  std::unique_ptr<ConflictResolver> resolver = {};  ///< default: last write wins
+  std::unique_ptr<Transport> transport = {};        ///< default: Cap'n Proto RPC
+  std::unique_ptr<Partitioner> partitioner = {};    ///< default: full replication
+  std::unique_ptr<Replicator> replicator = {};      ///< default: multi-leader with `listen` or `transport`, else standalone
+  std::unique_ptr<SqlFrontend> sql = {};            ///< default: PostgreSQL's SQL
+  std::unique_ptr<StorageEngine> storage = {};      ///< default: LSM in `directory`, or in memory without one
 };
 
 struct ContentHash {
@@ -55,8 +55,8 @@ struct ContentHash {
   friend bool operator==(const ContentHash&, const ContentHash&) = default;
 };
 
-/// A replica: storage, replication, SQL and placement, composed. All methods from any thread; sessions, transactions and result cursors
-/// must be gone before close().
+/// A replica: storage, replication, SQL and placement, composed. All methods from any thread; sessions, transactions and result
+/// cursors must be gone before close().
 class Node {
  public:
   /// kUnavailable when the directory is in use; kCorruption with file and offset when something durable was damaged.

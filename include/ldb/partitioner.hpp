@@ -11,7 +11,8 @@
 
 namespace ldb {
 
-/// Maps a row to the members that hold it. Pure function of the member list and the key: every node computes the same. Any thread.
+/// Maps a row to the members that hold it. Pure function of the member list and the key: every node computes the same. Any
+/// thread.
 class Partitioner {
  public:
   virtual ~Partitioner() = default;
@@ -26,8 +27,8 @@ class Partitioner {
 
 /// Every member holds everything (default); the preferred one is the first by name.
 std::unique_ptr<Partitioner> new_full_replication_partitioner();
-/// Consistent-hash ring (Karger et al., 1997) with virtual nodes: the owner follows the key's position, then the next distinct members.
-/// `replication_factor` 0 means all members.
+/// Consistent-hash ring (Karger et al., 1997) with virtual nodes: the owner follows the key's position, then the next distinct
+/// members. `replication_factor` 0 means all members.
 std::unique_ptr<Partitioner> new_hash_ring_partitioner(std::size_t replication_factor = 0, unsigned virtual_nodes = 64);
 
 }  // namespace ldb

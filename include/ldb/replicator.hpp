@@ -31,19 +31,19 @@ struct ReplicatorServices {
 struct PeerStatus {
   PeerAddress address;
   bool reachable = false;
-  OriginId origin;                 ///< the peer's current one; 0 before the first contact
-  VersionVector acknowledged;      ///< durable there, as far as known
-  std::int64_t last_contact_us = 0;///< wall time; 0: never
+  OriginId origin;                   ///< the peer's current one; 0 before the first contact
+  VersionVector acknowledged;        ///< durable there, as far as known
+  std::int64_t last_contact_us = 0;  ///< wall time; 0: never
   std::uint64_t commits_received = 0;
-  std::string problem;             ///< last error, or why its commits are held back; empty when fine
+  std::string problem;  ///< last error, or why its commits are held back; empty when fine
 };
 
 struct ReplicationStatus {
   OriginId origin;
   VersionVector applied;
   std::vector<PeerStatus> peers;
-  bool bootstrapping = false;      ///< a whole-state copy is being installed; reads and writes are refused
-  std::string write_refusal;       ///< why local writes are refused now (clock refused by peers, fork found); empty: they are not
+  bool bootstrapping = false;  ///< a whole-state copy is being installed; reads and writes are refused
+  std::string write_refusal;   ///< why local writes are refused now (clock refused by peers, fork found); empty: they are not
   std::uint64_t conflicts_recorded = 0;
   std::uint64_t tombstones_collected = 0;
   std::uint64_t snapshots_installed = 0;
@@ -56,8 +56,8 @@ class Replicator : public RequestHandler {
   virtual Status start(const ReplicatorServices& services) = 0;
   virtual void stop() = 0;
 
-  /// Commits local writes: all or nothing. kConflict when a written row changed since the view; a requirement's own status when it is
-  /// violated; kUnavailable with the reason while writes are refused; kOutcomeUnknown when the log failed under way.
+  /// Commits local writes: all or nothing. kConflict when a written row changed since the view; a requirement's own status when
+  /// it is violated; kUnavailable with the reason while writes are refused; kOutcomeUnknown when the log failed under way.
   virtual Result<CommitOutcome> commit(CommitRequest request) = 0;
   /// The applied vector as a view shows it (null: now).
   virtual Result<VersionVector> applied(const ReadView* view) = 0;

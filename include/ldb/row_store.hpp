@@ -14,8 +14,8 @@
 
 namespace ldb {
 
-/// One entry of a secondary index: `key` is the indexed values followed by the primary key, both order-preserving and self-delimiting;
-/// the first `prefix_size` bytes are the values.
+/// One entry of a secondary index: `key` is the indexed values followed by the primary key, both order-preserving and
+/// self-delimiting; the first `prefix_size` bytes are the values.
 struct IndexEntry {
   IndexId index;
   std::string key;
@@ -28,14 +28,15 @@ class RowIndexer {
  public:
   virtual ~RowIndexer() = default;
   /// Appends the index entries of a live row (`image`: stored row, src/txn/row_image.hpp). Unknown table: no entries.
-  virtual Status index_entries(TableId table, std::string_view key, std::string_view image, std::vector<IndexEntry>& out) const = 0;
+  virtual Status index_entries(TableId table, std::string_view key, std::string_view image,
+                               std::vector<IndexEntry>& out) const = 0;
   /// A commit (local or remote) changed system tables and is visible from `sequence` on. Must not block on commits or call back
   /// synchronously into the row store's commit path; index builds are started on another thread or by the statement itself.
   virtual void catalog_changed(std::uint64_t sequence) = 0;
 };
 
-/// Rows (alive ones only) in primary-key order, or index entries in index order. One thread; must not outlive its transaction, and is
-/// invalidated by writes of that transaction. Views returned live until the next movement.
+/// Rows (alive ones only) in primary-key order, or index entries in index order. One thread; must not outlive its transaction,
+/// and is invalidated by writes of that transaction. Views returned live until the next movement.
 class RowCursor {
  public:
   virtual ~RowCursor() = default;
@@ -98,8 +99,8 @@ class RowStore {
   virtual Result<std::unique_ptr<RowTransaction>> begin(const TransactionOptions& options) = 0;
   /// Null until the SQL front end sets it during start; borrowed.
   virtual void set_indexer(RowIndexer* indexer) = 0;
-  /// Writes the entries of `index` for every row of `table` and then marks the index ready on this node (survives restarts). Concurrent
-  /// commits go on; they maintain the index by themselves as soon as the indexer knows it. Idempotent.
+  /// Writes the entries of `index` for every row of `table` and then marks the index ready on this node (survives restarts).
+  /// Concurrent commits go on; they maintain the index by themselves as soon as the indexer knows it. Idempotent.
   virtual Status build_index(TableId table, IndexId index) = 0;
   virtual Result<bool> index_ready(IndexId index) = 0;
   /// Removes all entries of a dropped index / rows of a dropped table from this node's storage, and ready marks.

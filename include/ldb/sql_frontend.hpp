@@ -42,14 +42,14 @@ class SqlStatement {
 class SqlSession {
  public:
   virtual ~SqlSession() = default;
-  /// Runs all statements of `sql` in order (parameters only with a single statement) and hands each result to `sink`; stops at the
-  /// first failure. Several statements outside an explicit transaction form one, as PostgreSQL's simple protocol does.
+  /// Runs all statements of `sql` in order (parameters only with a single statement) and hands each result to `sink`; stops at
+  /// the first failure. Several statements outside an explicit transaction form one, as PostgreSQL's simple protocol does.
   virtual Status execute(std::string_view sql, std::span<const Value> parameters, const std::function<void(ResultSet)>& sink) = 0;
   virtual Result<std::unique_ptr<SqlStatement>> prepare(std::string_view sql) = 0;
   virtual TransactionState transaction_state() const = 0;
   virtual const std::string& database() const = 0;
-  /// Runs later statements inside a transaction that somebody else began and will end (null: back to normal). BEGIN and COMMIT are
-  /// refused meanwhile.
+  /// Runs later statements inside a transaction that somebody else began and will end (null: back to normal). BEGIN and COMMIT
+  /// are refused meanwhile.
   virtual void attach(RowTransaction* transaction) = 0;
 };
 
@@ -77,8 +77,8 @@ class SqlFrontend {
 
 /// PostgreSQL's SQL (default).
 std::unique_ptr<SqlFrontend> new_sql_frontend();
-/// A minimal language for key-value programs: `GET key`, `PUT key value`, `DELETE key`, `SCAN [from [to]]`, over the same pairs as
-/// KeyValue. No SQL is linked to or parsed.
+/// A minimal language for key-value programs: `GET key`, `PUT key value`, `DELETE key`, `SCAN [from [to]]`, over the same pairs
+/// as KeyValue. No SQL is linked to or parsed.
 std::unique_ptr<SqlFrontend> new_key_value_frontend();
 
 }  // namespace ldb

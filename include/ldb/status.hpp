@@ -121,10 +121,9 @@ class [[nodiscard]] Result {
 }  // namespace ldb
 
 /// Return the failure of `expr` (a Status) from the enclosing function.
-#define LDB_TRY(expr)                                             \
-  do {                                                            \
-    if (::ldb::Status ldb_try_status_ = (expr); !ldb_try_status_) \
-      return ldb_try_status_;                                     \
+#define LDB_TRY(expr)                                                                     \
+  do {                                                                                    \
+    if (::ldb::Status ldb_try_status_ = (expr); !ldb_try_status_) return ldb_try_status_; \
   } while (false)
 
 #define LDB_CONCAT_INNER_(a, b) a##b

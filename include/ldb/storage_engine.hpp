@@ -64,18 +64,18 @@ class ChangeReader {
  public:
   virtual ~ChangeReader() = default;
   struct Change {
-    LogPosition position;       ///< of this change
-    LogPosition next;           ///< where the one after it will start
-    std::uint64_t sequence = 0; ///< last engine sequence of the batch
-    std::string commit;         ///< the payload
+    LogPosition position;        ///< of this change
+    LogPosition next;            ///< where the one after it will start
+    std::uint64_t sequence = 0;  ///< last engine sequence of the batch
+    std::string commit;          ///< the payload
   };
   /// The next change; no value when the synced end of the log is reached (call again later). kNotFound when the position was
   /// released by the engine; kCorruption when the log is damaged.
   virtual Result<std::optional<Change>> next() = 0;
 };
 
-/// Tells the engine which values are garbage. Any thread; must be fast and deterministic for a given answer over time: once true for
-/// a value, always true.
+/// Tells the engine which values are garbage. Any thread; must be fast and deterministic for a given answer over time: once true
+/// for a value, always true.
 class CollectionPolicy {
  public:
   virtual ~CollectionPolicy() = default;
@@ -89,21 +89,23 @@ struct EngineProperty {
 };
 
 /// An ordered map with versions. All methods from any thread unless said otherwise.
-/// Lifecycle: created open (see LsmOptions / new_memory_engine), used, close()d once; all views, iterators, readers destroyed before.
+/// Lifecycle: created open (see LsmOptions / new_memory_engine), used, close()d once; all views, iterators, readers destroyed
+/// before.
 class StorageEngine {
  public:
   virtual ~StorageEngine() = default;
 
-  /// A batch on its way into the log. submit() fixes its place in the order; wait() returns when it is visible and as durable as asked.
+  /// A batch on its way into the log. submit() fixes its place in the order; wait() returns when it is visible and as durable as
+  /// asked.
   class PendingWrite {
    public:
     virtual ~PendingWrite() = default;
   };
-  /// Puts the batch in line behind all batches submitted before. Cheap: no I/O, never stalls (see throttle()). Every submitted write
-  /// must be passed to wait(), by any thread; a write becomes visible only once somebody waits for it or for a later one.
+  /// Puts the batch in line behind all batches submitted before. Cheap: no I/O, never stalls (see throttle()). Every submitted
+  /// write must be passed to wait(), by any thread; a write becomes visible only once somebody waits for it or for a later one.
   virtual Result<std::unique_ptr<PendingWrite>> submit(WriteBatch batch, SyncPolicy sync) = 0;
-  /// The batch's last sequence. kOutcomeUnknown when the log failed while it was being written: the engine then refuses writes until
-  /// reopened, and after reopening the batch is there as a whole or not at all.
+  /// The batch's last sequence. kOutcomeUnknown when the log failed while it was being written: the engine then refuses writes
+  /// until reopened, and after reopening the batch is there as a whole or not at all.
   virtual Result<std::uint64_t> wait(std::unique_ptr<PendingWrite> write) = 0;
   /// Back-pressure: blocks while the engine is behind on flushing; call before taking locks that other writers need.
   virtual Status throttle() { return {}; }
@@ -113,7 +115,8 @@ class StorageEngine {
   virtual std::unique_ptr<ReadView> view() = 0;
   /// The newest version at or below the view (the newest of all when null). kNotFound is not an error here: no value.
   virtual Result<std::optional<std::string>> get(const ReadView* view, std::string_view key) = 0;
-  /// The sequence of the newest version of a key, deleted or not; 0 when it was never written or that has been forgotten (below every view).
+  /// The sequence of the newest version of a key, deleted or not; 0 when it was never written or that has been forgotten (below
+  /// every view).
   virtual Result<std::uint64_t> newest_sequence(std::string_view key) = 0;
   virtual Result<std::unique_ptr<Iterator>> iterate(const ReadView* view, KeyRange range) = 0;
 
@@ -123,9 +126,11 @@ class StorageEngine {
   virtual LogPosition log_end() const = 0;
   virtual LogPosition log_begin() const = 0;
   virtual Result<std::unique_ptr<ChangeReader>> changes(LogPosition from) = 0;
-  /// Changes before `position` are not needed by any reader any more. Everything is kept until this is called (see EngineOptions).
+  /// Changes before `position` are not needed by any reader any more. Everything is kept until this is called (see
+  /// EngineOptions).
   virtual void release_log(LogPosition position) = 0;
-  /// Called after log_end() has moved, from an engine thread or a writer; must not block or call back. One listener; null to clear.
+  /// Called after log_end() has moved, from an engine thread or a writer; must not block or call back. One listener; null to
+  /// clear.
   virtual void set_log_listener(std::function<void()> listener) = 0;
 
   /// Borrowed; must outlive the engine or be cleared.

@@ -43,7 +43,8 @@ struct DataType {
   friend bool operator==(const DataType&, const DataType&) = default;
 };
 
-/// value = coefficient / 10^scale; |coefficient| < 10^38, 0 <= scale <= 38. Display keeps the scale (1.50 has scale 2); comparison does not.
+/// value = coefficient / 10^scale; |coefficient| < 10^38, 0 <= scale <= 38. Display keeps the scale (1.50 has scale 2);
+/// comparison does not.
 struct Decimal {
   int128_t coefficient = 0;
   std::int32_t scale = 0;
@@ -78,7 +79,8 @@ struct Bytes {
 /// One SQL value with its type, or NULL. Value type.
 class Value {
  public:
-  using Storage = std::variant<std::monostate, bool, std::int64_t, double, Decimal, std::string, Bytes, Date, Timestamp, Interval>;
+  using Storage =
+      std::variant<std::monostate, bool, std::int64_t, double, Decimal, std::string, Bytes, Date, Timestamp, Interval>;
 
   Value() = default;  // untyped NULL
   Value(bool v) : type_(TypeId::kBoolean), storage_(v) {}
@@ -107,8 +109,9 @@ class Value {
   bool is_null() const { return storage_.index() == 0; }
   const Storage& storage() const { return storage_; }
 
-  /// Converts to T (bool, integers, float, double, Decimal, std::string, Bytes, Date, Timestamp, Interval, std::optional of these).
-  /// kInvalidArgument on NULL (unless optional), on a different kind, and when it does not fit. Any value reads as std::string (its text).
+  /// Converts to T (bool, integers, float, double, Decimal, std::string, Bytes, Date, Timestamp, Interval, std::optional of
+  /// these). kInvalidArgument on NULL (unless optional), on a different kind, and when it does not fit. Any value reads as
+  /// std::string (its text).
   template <class T>
   Result<T> as() const;
 
@@ -120,17 +123,29 @@ class Value {
   Storage storage_;
 };
 
-template <> Result<bool> Value::as() const;
-template <> Result<std::int16_t> Value::as() const;
-template <> Result<std::int32_t> Value::as() const;
-template <> Result<std::int64_t> Value::as() const;
-template <> Result<float> Value::as() const;
-template <> Result<double> Value::as() const;
-template <> Result<Decimal> Value::as() const;
-template <> Result<std::string> Value::as() const;
-template <> Result<Bytes> Value::as() const;
-template <> Result<Date> Value::as() const;
-template <> Result<Timestamp> Value::as() const;
-template <> Result<Interval> Value::as() const;
+template <>
+Result<bool> Value::as() const;
+template <>
+Result<std::int16_t> Value::as() const;
+template <>
+Result<std::int32_t> Value::as() const;
+template <>
+Result<std::int64_t> Value::as() const;
+template <>
+Result<float> Value::as() const;
+template <>
+Result<double> Value::as() const;
+template <>
+Result<Decimal> Value::as() const;
+template <>
+Result<std::string> Value::as() const;
+template <>
+Result<Bytes> Value::as() const;
+template <>
+Result<Date> Value::as() const;
+template <>
+Result<Timestamp> Value::as() const;
+template <>
+Result<Interval> Value::as() const;
 
 }  // namespace ldb

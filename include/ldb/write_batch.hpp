@@ -10,8 +10,9 @@ namespace ldb {
 
 /// Operations apply in order; the whole batch becomes visible and durable at once. Value type.
 ///
-/// A batch may carry one *commit*: an opaque payload that the engine only logs and hands to ChangeReaders. put_from_commit() stores a
-/// key and value that stand inside that payload, so that a replicated row is written to the log once. Operations are local
+/// A batch may carry one *commit*: an opaque payload that the engine only logs and hands to ChangeReaders. put_from_commit()
+/// stores a key and value that stand inside that payload, so that a replicated row is written to the log once. Operations are
+/// local
 /// ("derived"): they are never streamed.
 class WriteBatch {
  public:
