@@ -1,0 +1,23 @@
+# Tests of the project itself: lint, headers that compile alone, the README's program, a foreign project against an install tree.
+file(GLOB public_headers RELATIVE ${PROJECT_SOURCE_DIR}/include CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/include/ldb/*.hpp)
+set(alone "")
+foreach(header ${public_headers})
+  string(REPLACE "/" "_" name ${header})
+  set(source ${CMAKE_CURRENT_BINARY_DIR}/alone/${name}.cpp)
+  file(CONFIGURE OUTPUT ${source} CONTENT "#include <${header}>\n#include <${header}>\n")
+  list(APPEND alone ${source})
+endforeach()
+add_library(ldb_headers_alone OBJECT ${alone})
+target_include_directories(ldb_headers_alone PRIVATE ${PROJECT_SOURCE_DIR}/include)
+target_link_libraries(ldb_headers_alone PRIVATE ldb_compile_options)
+
+ldb_tests(project real)
+
+if(NOT LDB_SANITIZE AND LDB_BUILD_EXAMPLES AND NOT LDB_PLANTED_BUGS)
+  add_test(NAME project.install COMMAND ${PROJECT_SOURCE_DIR}/tests/project/install_test.sh ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR})
+  set_tests_properties(project.install PROPERTIES TIMEOUT 600 LABELS project)
+  add_test(NAME project.three_nodes COMMAND three_nodes)
+  set_tests_properties(project.three_nodes PROPERTIES TIMEOUT 300 LABELS project)
+  add_test(NAME project.postgres COMMAND ${PROJECT_SOURCE_DIR}/scripts/compare-postgres ${PROJECT_BINARY_DIR}/bin/ldbsh)
+  set_tests_properties(project.postgres PROPERTIES TIMEOUT 600 LABELS project)
+endif()
