@@ -21,3 +21,10 @@ if(NOT LDB_SANITIZE AND LDB_BUILD_EXAMPLES AND NOT LDB_PLANTED_BUGS)
   add_test(NAME project.postgres COMMAND ${PROJECT_SOURCE_DIR}/scripts/compare-postgres ${PROJECT_BINARY_DIR}/bin/ldbsh)
   set_tests_properties(project.postgres PROPERTIES TIMEOUT 600 LABELS project)
 endif()
+
+# kill -9 of a writing process; scripts/torture runs more rounds.
+ldb_executable(torture SOURCES torture/torture.cpp LIBS ldb)
+if(NOT LDB_SANITIZE)
+  add_test(NAME torture.kill9 COMMAND torture --rounds 20)
+  set_tests_properties(torture.kill9 PROPERTIES TIMEOUT 300 LABELS project RUN_SERIAL ON)
+endif()
