@@ -101,16 +101,31 @@ std::string Status::to_string() const {
   return std::string(info(state_->code).name) + ": " + state_->message;
 }
 
-namespace internal {
+#if defined(LDB_SIM)
+namespace sim {
+void describe_run(std::string& text);  // base/sim/inspect.cpp
+}
+#endif
 
-void bad_result_access(const Status& status) {
-  std::fprintf(stderr, "ldb: value() of a Result that holds no value: %s\n", status.to_string().c_str());
+namespace internal {
+namespace {
+
+[[noreturn]] void abort_with(std::string text) {
+#if defined(LDB_SIM)
+  sim::describe_run(text);
+#endif
+  std::fputs(text.c_str(), stderr);
   std::abort();
 }
 
+}  // namespace
+
+void bad_result_access(const Status& status) {
+  abort_with("ldb: value() of a Result that holds no value: " + status.to_string() + "\n");
+}
+
 void check_failed(const char* expression, const char* file, int line) {
-  std::fprintf(stderr, "ldb: %s:%d: invariant broken: %s\n", file, line, expression);
-  std::abort();
+  abort_with("ldb: " + std::string(file) + ":" + std::to_string(line) + ": invariant broken: " + expression + "\n");
 }
 
 }  // namespace internal
