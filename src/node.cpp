@@ -140,8 +140,9 @@ Status Node::Parts::set_member(const NodeId& member, bool present) {
   if (present) members.push_back(member);
   partitioner->set_members(members);
   if (partitioner->replication_factor() < members.size()) {
-    return Status(StatusCode::kUnsupported, "partitioner " + std::string(partitioner->name()) +
-                                                " leaves rows out on some members; every member holds everything in this version");
+    return Status(StatusCode::kUnsupported,
+                  "partitioner " + std::string(partitioner->name()) +
+                      " leaves rows out on some members; every member holds everything in this version");
   }
   return {};
 }
@@ -197,13 +198,14 @@ Result<Session> Node::session(const SessionOptions& options) {
 Result<Transaction> Node::begin(const TransactionOptions& options, const SessionOptions& session_options) {
   LDB_ASSIGN_OR_RETURN(std::unique_ptr<SqlSession> session, parts_->sql->open_session(session_options));
   LDB_ASSIGN_OR_RETURN(std::unique_ptr<RowTransaction> rows, parts_->rows->begin(options));
-  return Transaction(std::move(rows), std::move(session));
+  return Transaction(std::move(rows), std::move(session), *parts_->replicator);
 }
 
 KeyValue Node::kv() { return KeyValue(*parts_->rows); }
 
 Status Node::add_peer(const PeerAddress& peer) {
-  if (!parts_->transport) return Status(StatusCode::kInvalidArgument, "this node was opened without a network (NodeOptions::listen)");
+  if (!parts_->transport)
+    return Status(StatusCode::kInvalidArgument, "this node was opened without a network (NodeOptions::listen)");
   LDB_TRY(parts_->set_member(peer.node, true));
   return parts_->replicator->add_peer(peer);
 }
@@ -214,7 +216,8 @@ Status Node::remove_peer(const NodeId& peer) {
 }
 
 Status Node::set_peer_blocked(const NodeId& peer, bool blocked) {
-  if (!parts_->transport) return Status(StatusCode::kInvalidArgument, "this node was opened without a network (NodeOptions::listen)");
+  if (!parts_->transport)
+    return Status(StatusCode::kInvalidArgument, "this node was opened without a network (NodeOptions::listen)");
   return parts_->transport->set_peer_blocked(peer, blocked);
 }
 
@@ -227,7 +230,9 @@ Result<ContentHash> Node::content_hash() {
 
 ReplicationStatus Node::replication_status() const { return parts_->replicator->status(); }
 
-std::vector<NodeId> Node::replicas(TableId table, std::string_view key) const { return parts_->partitioner->replicas(table, key); }
+std::vector<NodeId> Node::replicas(TableId table, std::string_view key) const {
+  return parts_->partitioner->replicas(table, key);
+}
 
 const NodeId& Node::id() const { return parts_->options.id; }
 std::string Node::address() const { return parts_->transport ? parts_->transport->address() : std::string(); }

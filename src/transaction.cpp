@@ -2,8 +2,8 @@
 
 namespace ldb {
 
-Transaction::Transaction(std::unique_ptr<RowTransaction> rows, std::unique_ptr<SqlSession> session)
-    : rows_(std::move(rows)), session_(std::move(session)) {
+Transaction::Transaction(std::unique_ptr<RowTransaction> rows, std::unique_ptr<SqlSession> session, Replicator& replicator)
+    : rows_(std::move(rows)), session_(std::move(session)), replicator_(&replicator) {
   session_->attach(rows_.get());
 }
 
@@ -25,6 +25,8 @@ Status Transaction::erase(std::string_view key) { return internal::kv_erase(*row
 Result<std::vector<KeyValuePair>> Transaction::scan(const KeyRange& range, std::size_t limit) {
   return internal::kv_scan(*rows_, range, limit);
 }
+
+Result<VersionVector> Transaction::seen() const { return replicator_->applied(&rows_->view()); }
 
 Result<CommitOutcome> Transaction::commit() {
   session_->attach(nullptr);

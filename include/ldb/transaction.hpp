@@ -16,7 +16,7 @@ namespace ldb {
 /// kConflict from commit() (or an earlier call) means: another transaction changed the same rows; run the whole thing again.
 class Transaction {
  public:
-  Transaction(std::unique_ptr<RowTransaction> rows, std::unique_ptr<SqlSession> session);
+  Transaction(std::unique_ptr<RowTransaction> rows, std::unique_ptr<SqlSession> session, Replicator& replicator);
   Transaction(Transaction&&) noexcept;
   Transaction& operator=(Transaction&&) = delete;
   ~Transaction();
@@ -33,12 +33,16 @@ class Transaction {
   Status erase(std::string_view key);
   Result<std::vector<KeyValuePair>> scan(const KeyRange& range = {}, std::size_t limit = SIZE_MAX);
 
+  /// The commits that this transaction's reads show: its causal past.
+  Result<VersionVector> seen() const;
+
   Result<CommitOutcome> commit();
   void rollback();
 
  private:
   std::unique_ptr<RowTransaction> rows_;
   std::unique_ptr<SqlSession> session_;  // attached to rows_, so it goes first
+  Replicator* replicator_;
 };
 
 }  // namespace ldb
