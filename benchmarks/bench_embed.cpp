@@ -1,7 +1,8 @@
 // What does it cost to link ldb? Time to open an empty directory and one with a million rows, memory of an idle node, size of the
 // stripped library, compile time of a file that includes only ldb/ldb.hpp. Prints one JSON object.
 //   bench_embed [--rows N] [--library FILE]
-// The library measured is the one this build made; give the shared one (built with -DBUILD_SHARED_LIBS=ON) for what an application ships.
+// The library measured is the one this build made; give the shared one (built with -DBUILD_SHARED_LIBS=ON) for what an
+// application ships.
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -33,7 +34,8 @@ void load(const fs::path& directory, std::int64_t rows) {
   for (std::int64_t first = 0; first < rows; first += kBatch) {
     std::string sql = "INSERT INTO item VALUES ";
     for (std::int64_t id = first; id < std::min(first + kBatch, rows); ++id) {
-      sql += (id > first ? ",(" : "(") + std::to_string(id) + ",'item number " + std::to_string(id) + "'," + std::to_string(id % 1000) + ".50)";
+      sql += (id > first ? ",(" : "(") + std::to_string(id) + ",'item number " + std::to_string(id) + "'," +
+             std::to_string(id % 1000) + ".50)";
     }
     must(session.execute(sql).error(), "insert");
   }
@@ -51,7 +53,8 @@ double resident_mb() {
 double idle_memory_mb(const std::string& self, const fs::path& directory) {
   FILE* const pipe = popen((self + " --idle " + directory.string()).c_str(), "r");
   double mb = 0;
-  if (pipe == nullptr || std::fscanf(pipe, "%lf", &mb) != 1) must(ldb::Status(ldb::StatusCode::kInternal, "idle process"), "measure");
+  if (pipe == nullptr || std::fscanf(pipe, "%lf", &mb) != 1)
+    must(ldb::Status(ldb::StatusCode::kInternal, "idle process"), "measure");
   pclose(pipe);
   return mb;
 }
@@ -67,7 +70,8 @@ double stripped_mb(const std::string& library, const fs::path& work) {
 double compile_ms(const fs::path& work) {
   std::ofstream(work / "only.cpp") << "#include <ldb/ldb.hpp>\n";
   return bench::time_ms(3, [&] {
-    run(std::string(LDB_COMPILER) + " -std=c++20 -O2 -I" LDB_INCLUDE_DIR " -c " + (work / "only.cpp").string() + " -o " + (work / "only.o").string());
+    run(std::string(LDB_COMPILER) + " -std=c++20 -O2 -I" LDB_INCLUDE_DIR " -c " + (work / "only.cpp").string() + " -o " +
+        (work / "only.o").string());
   });
 }
 
@@ -107,10 +111,11 @@ int main(int argc, char** argv) {
     count = must(node->execute("SELECT count(*) FROM item"), "count")[0].get<double>(0);
   }
   if (count != static_cast<double>(rows)) must(ldb::Status(ldb::StatusCode::kInternal, "rows are missing"), "check");
-  std::cout << std::fixed << std::setprecision(2) << "{\"benchmark\": \"embed\", \"rows\": " << rows << ", \"open_empty_ms\": " << open_empty
-            << ", \"open_full_ms\": " << open_full << ", \"load_ms\": " << load_ms << ", \"idle_memory_mb\": " << idle
-            << ", \"idle_memory_full_mb\": " << idle_full << ", \"stripped_library_mb\": " << stripped_mb(library, work)
-            << ", \"compile_ms\": " << compile_ms(work) << ", \"aims\": {\"open_empty_ms\": 20, \"open_full_ms\": 200, \"idle_memory_mb\": 30, "
+  std::cout << std::fixed << std::setprecision(2) << "{\"benchmark\": \"embed\", \"rows\": " << rows
+            << ", \"open_empty_ms\": " << open_empty << ", \"open_full_ms\": " << open_full << ", \"load_ms\": " << load_ms
+            << ", \"idle_memory_mb\": " << idle << ", \"idle_memory_full_mb\": " << idle_full
+            << ", \"stripped_library_mb\": " << stripped_mb(library, work) << ", \"compile_ms\": " << compile_ms(work)
+            << ", \"aims\": {\"open_empty_ms\": 20, \"open_full_ms\": 200, \"idle_memory_mb\": 30, "
             << "\"stripped_library_mb\": 10, \"compile_ms\": 1000}}\n";
   fs::remove_all(work);
   return 0;

@@ -1,6 +1,6 @@
-// What does replication cost a writer, and how soon do the others show a write? Commits per second of one node alone and of one among
-// three (others idle; then all three writing), and the time from an acknowledged write until both others show it. Rounds are interleaved,
-// medians printed, one JSON object.
+// What does replication cost a writer, and how soon do the others show a write? Commits per second of one node alone and of one
+// among three (others idle; then all three writing), and the time from an acknowledged write until both others show it. Rounds
+// are interleaved, medians printed, one JSON object.
 //   bench_replication [--commits N] [--rounds N] [--sync none|os|sync]
 #include <unistd.h>
 
@@ -85,7 +85,8 @@ int main(int argc, char** argv) {
     const std::string value = argv[i + 1];
     if (name == "--commits") settings.commits = std::stoi(value);
     if (name == "--rounds") settings.rounds = std::stoi(value);
-    if (name == "--sync") settings.sync = value == "none" ? ldb::SyncPolicy::kNone : value == "os" ? ldb::SyncPolicy::kOs : ldb::SyncPolicy::kSync;
+    if (name == "--sync")
+      settings.sync = value == "none" ? ldb::SyncPolicy::kNone : value == "os" ? ldb::SyncPolicy::kOs : ldb::SyncPolicy::kSync;
   }
   const fs::path work = fs::temp_directory_path() / ("ldb-bench-replication-" + std::to_string(getpid()));
   std::vector<double> alone_rates;
@@ -103,14 +104,16 @@ int main(int argc, char** argv) {
       all_three_rates.push_back(write_rate(all, settings, 3 * round + 2));
       must(three->wait_converged(), "converge");
     }
-    for (int sample = 0; sample < settings.visible_samples; ++sample) show_times.push_back(time_to_show(*three, settings, sample));
+    for (int sample = 0; sample < settings.visible_samples; ++sample)
+      show_times.push_back(time_to_show(*three, settings, sample));
   }
   std::sort(show_times.begin(), show_times.end());
   const double alone = bench::median(alone_rates);
   std::cout << std::fixed << std::setprecision(2) << "{\"benchmark\": \"replication\", \"threads_per_node\": " << kThreads
             << ", \"commits_per_s_alone\": " << alone << ", \"commits_per_s_one_of_three\": " << bench::median(one_of_three_rates)
             << ", \"commits_per_s_all_three\": " << bench::median(all_three_rates)
-            << ", \"ratio_one_of_three\": " << bench::median(one_of_three_rates) / alone << ", \"show_ms_median\": " << bench::median(show_times)
+            << ", \"ratio_one_of_three\": " << bench::median(one_of_three_rates) / alone
+            << ", \"show_ms_median\": " << bench::median(show_times)
             << ", \"show_ms_p99\": " << show_times[show_times.size() * 99 / 100] << "}\n";
   fs::remove_all(work);
   return 0;

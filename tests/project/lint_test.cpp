@@ -1,5 +1,5 @@
-// Rules of the project that a compiler does not check: which module may include which, and that time, threads, files and sockets are
-// reached only through the runtime seam.
+// Rules of the project that a compiler does not check: which module may include which, and that time, threads, files and sockets
+// are reached only through the runtime seam.
 #include <catch2/catch.hpp>
 #include <filesystem>
 #include <fstream>
@@ -106,7 +106,9 @@ TEST_CASE("Time, threads, locks, files and sockets stay behind the runtime seam"
   REQUIRE_FALSE(std::regex_search("  auto x = operand();", forbidden));
   for (const Line& line : lines_under({"src", "include"})) {
     const std::string file = line.file.generic_string();
-    if (file.starts_with("src/base/real/") || file.starts_with("src/base/sim/") || file.starts_with("src/base/rt/") || file.starts_with("src/net/")) continue;
+    if (file.starts_with("src/base/real/") || file.starts_with("src/base/sim/") || file.starts_with("src/base/rt/") ||
+        file.starts_with("src/net/"))
+      continue;
     INFO(where(line));
     CHECK_FALSE(std::regex_search(line.text, forbidden));
   }

@@ -1,8 +1,8 @@
-// Kills a writing process with SIGKILL at random moments and checks what it left: every acknowledged commit is there, no commit is
-// half there.   torture [--rounds N] [--seed S] [--directory D]
+// Kills a writing process with SIGKILL at random moments and checks what it left: every acknowledged commit is there, no commit
+// is half there.   torture [--rounds N] [--seed S] [--directory D]
 //
-// The parent starts itself again as the writer, reads the numbers of acknowledged commits from a pipe, kills it, opens the directory
-// and compares. State carries over from round to round, so recovery is exercised on top of earlier recoveries.
+// The parent starts itself again as the writer, reads the numbers of acknowledged commits from a pipe, kills it, opens the
+// directory and compares. State carries over from round to round, so recovery is exercised on top of earlier recoveries.
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/wait.h>
@@ -56,7 +56,10 @@ ldb::Status write_commit(ldb::Session& session, int writer, std::int64_t number)
   LDB_TRY(session.execute("BEGIN").error());
   LDB_TRY(session.execute("INSERT INTO head VALUES ($1, $2)", number, parts_of(number)).error());
   for (std::int64_t i = 0; i < parts_of(number); ++i) {
-    LDB_TRY(session.execute("INSERT INTO part VALUES ($1, $2, $3)", number, i, std::string(static_cast<std::size_t>(50 + number % 400), 'x')).error());
+    LDB_TRY(session
+                .execute("INSERT INTO part VALUES ($1, $2, $3)", number, i,
+                         std::string(static_cast<std::size_t>(50 + number % 400), 'x'))
+                .error());
   }
   LDB_TRY(session.execute("UPDATE counter SET commits = commits + 1 WHERE writer = $1", writer).error());
   return session.execute("COMMIT").error();
@@ -180,7 +183,8 @@ void create_schema(const std::string& directory) {
                      "CREATE TABLE counter (writer INT PRIMARY KEY, commits BIGINT NOT NULL)")
            .error(),
        "create tables");
-  for (int writer = 0; writer < kWriters; ++writer) must(node->execute("INSERT INTO counter VALUES ($1, 0)", writer).error(), "insert");
+  for (int writer = 0; writer < kWriters; ++writer)
+    must(node->execute("INSERT INTO counter VALUES ($1, 0)", writer).error(), "insert");
   must(node->close(), "close");
 }
 
@@ -215,8 +219,10 @@ int main(int argc, char** argv) {
     acknowledged_in_all += acknowledged.size();
     verify(directory, expected, acknowledged);
   }
-  if (acknowledged_in_all < static_cast<std::size_t>(rounds)) die("hardly anything was written: " + std::to_string(acknowledged_in_all) + " commits");
-  std::cout << "torture: " << rounds << " kills survived, " << acknowledged_in_all << " acknowledged commits, " << expected.commits.size() << " present\n";
+  if (acknowledged_in_all < static_cast<std::size_t>(rounds))
+    die("hardly anything was written: " + std::to_string(acknowledged_in_all) + " commits");
+  std::cout << "torture: " << rounds << " kills survived, " << acknowledged_in_all << " acknowledged commits, "
+            << expected.commits.size() << " present\n";
   std::filesystem::remove_all(directory);
   return 0;
 }

@@ -1,0 +1,133 @@
+#include <catch2/catch.hpp>
+
+#include "ldb/ldb.hpp"
+#include "support/temp_directory.hpp"
+
+using namespace ldb;
+
+namespace {
+
+std::unique_ptr<Node> open_node(const std::string& directory) {
+  NodeOptions options;
+  options.directory = directory;
+  auto node = Node::open(std::move(options));
+  INFO(node.error().to_string());
+  REQUIRE(node.has_value());
+  return std::move(node).value();
+}
+
+ResultSet run(Node& node, std::string_view sql) {
+  auto result = node.execute(sql);
+  INFO(sql << ": " << result.error().to_string());
+  REQUIRE(result.has_value());
+  return std::move(result).value();
+}
+
+}  // namespace
+
+TEST_CASE("A node in memory answers SQL and key-value calls") {
+  const auto node = open_node("");
+  run(*node, "CREATE TABLE city (id INT PRIMARY KEY, name TEXT NOT NULL, people BIGINT)");
+  REQUIRE(node->execute("INSERT INTO city VALUES ($1, $2, $3), (2, 'Porto', NULL)", 1, "Lisboa", 545796).has_value());
+  const ResultSet cities = run(*node, "SELECT id, name, people FROM city ORDER BY id");
+  REQUIRE(cities.size() == 2);
+  CHECK(cities[0].get<std::int64_t>(0) == 1);
+  CHECK(cities[0].get<std::string>("name") == "Lisboa");
+  CHECK(cities[1].is_null(2));
+  std::string names;
+  for (auto [id, name, people] : cities.as<int, std::string, std::optional<std::int64_t>>()) {
+    names += std::to_string(id) + name + (people ? "+" : "-");
+  }
+  CHECK(names == "1Lisboa+2Porto-");
+  CHECK_FALSE(cities[1].try_get<std::int64_t>(2).has_value());
+
+  REQUIRE(node->kv().put("k", "v").is_ok());
+  CHECK(node->kv().get("k").value() == "v");
+  REQUIRE(node->kv().erase("k").is_ok());
+  CHECK_FALSE(node->kv().get("k").value().has_value());
+}
+
+TEST_CASE("What was committed is there after the node is closed and opened again") {
+  const test::TempDirectory directory;
+  ContentHash before;
+  {
+    const auto node = open_node(directory.path());
+    run(*node, "CREATE TABLE t (id INT PRIMARY KEY, v TEXT); CREATE INDEX t_v ON t (v)");
+    for (int i = 0; i < 200; ++i)
+      REQUIRE(node->execute("INSERT INTO t VALUES ($1, $2)", i, "value " + std::to_string(i % 10)).has_value());
+    REQUIRE(node->kv().put("pair", "kept").is_ok());
+    before = node->content_hash().value();
+    REQUIRE(node->close().is_ok());
+  }
+  const auto node = open_node(directory.path());
+  CHECK(node->content_hash().value() == before);
+  CHECK(run(*node, "SELECT count(*) FROM t WHERE v = 'value 3'")[0].get<std::int64_t>(0) == 20);
+  CHECK(node->kv().get("pair").value() == "kept");
+}
+
+TEST_CASE("A directory belongs to one node at a time") {
+  const test::TempDirectory directory;
+  const auto first = open_node(directory.path());
+  NodeOptions options;
+  options.directory = directory.path();
+  const auto second = Node::open(std::move(options));
+  REQUIRE_FALSE(second.has_value());
+  CHECK(second.error().code() == StatusCode::kUnavailable);
+}
+
+TEST_CASE("A transaction spans SQL and key-value calls, and is all or nothing") {
+  const auto node = open_node("");
+  run(*node, "CREATE TABLE t (id INT PRIMARY KEY)");
+  {
+    auto transaction = node->begin().value();
+    REQUIRE(transaction.execute("INSERT INTO t VALUES (1)").has_value());
+    REQUIRE(transaction.put("k", "v").is_ok());
+    CHECK(transaction.get("k").value() == "v");
+    CHECK(transaction.execute("SELECT count(*) FROM t").value()[0].get<int>(0) == 1);
+    CHECK_FALSE(node->kv().get("k").value().has_value());
+    transaction.rollback();
+  }
+  CHECK(run(*node, "SELECT count(*) FROM t")[0].get<int>(0) == 0);
+  {
+    auto transaction = node->begin().value();
+    REQUIRE(transaction.execute("INSERT INTO t VALUES (2)").has_value());
+    REQUIRE(transaction.put("k", "v").is_ok());
+    REQUIRE(transaction.commit().has_value());
+  }
+  CHECK(run(*node, "SELECT count(*) FROM t")[0].get<int>(0) == 1);
+  CHECK(node->kv().get("k").value() == "v");
+}
+
+TEST_CASE("Of two transactions that write one row the second to commit is refused") {
+  const auto node = open_node("");
+  run(*node, "CREATE TABLE t (id INT PRIMARY KEY, v INT); INSERT INTO t VALUES (1, 0)");
+  auto first = node->begin().value();
+  auto second = node->begin().value();
+  REQUIRE(first.execute("UPDATE t SET v = v + 1 WHERE id = 1").has_value());
+  REQUIRE(second.execute("UPDATE t SET v = v + 1 WHERE id = 1").has_value());
+  REQUIRE(first.commit().has_value());
+  CHECK(second.commit().error().code() == StatusCode::kConflict);
+  CHECK(run(*node, "SELECT v FROM t")[0].get<int>(0) == 1);
+}
+
+TEST_CASE("A prepared statement runs many times") {
+  const auto node = open_node("");
+  run(*node, "CREATE TABLE t (id INT PRIMARY KEY, v TEXT)");
+  auto session = node->session().value();
+  auto insert = session.prepare("INSERT INTO t VALUES ($1, $2)").value();
+  CHECK(insert.parameter_count() == 2);
+  for (int i = 0; i < 50; ++i) REQUIRE(insert.execute(i, "v" + std::to_string(i)).has_value());
+  auto select = session.prepare("SELECT v FROM t WHERE id = $1").value();
+  CHECK(select.execute(31).value()[0].get<std::string>(0) == "v31");
+  CHECK(select.execute(50).value().empty());
+  CHECK_FALSE(session.prepare("SELECT nothing FROM nowhere").has_value());
+}
+
+TEST_CASE("A node without a network refuses peers, with the reason") {
+  const auto node = open_node("");
+  const Status status = node->add_peer({NodeId{"other"}, "127.0.0.1:1"});
+  CHECK(status.code() == StatusCode::kInvalidArgument);
+  CHECK(status.message().find("listen") != std::string_view::npos);
+}
+
+TEST_CASE("The version linked is the version of the headers") { CHECK(std::string(version()) == "0.1.0"); }
