@@ -55,6 +55,7 @@ struct SubqueryTable : TableRef {
 struct ColumnTypeDefinition {
   std::string_view name;
   const TypeName* type = nullptr;
+  QualifiedName collation;  ///< Empty name: none.
   Position position = 0;
 };
 struct TableFunction {
@@ -103,6 +104,7 @@ struct NamedWindow {
 enum class QueryBodyKind : std::uint8_t { kSelect, kValues, kSetOperation, kNested };
 struct QueryBody {
   Position position = 0;
+  std::uint16_t height = 1;
   QueryBodyKind kind;
   explicit constexpr QueryBody(QueryBodyKind k) : kind(k) {}
   template <class T>
@@ -185,6 +187,7 @@ struct CommonTable {
   const CteCycle* cycle = nullptr;
 };
 struct WithClause {
+  std::uint16_t height = 1;
   bool recursive = false;
   List<CommonTable> tables;
   Position position = 0;

@@ -5,7 +5,7 @@
 
 namespace ldb::sql::ast {
 
-enum class OptionValueKind : std::uint8_t { kNone, kWord, kString, kInteger, kDecimal, kList, kExpression };
+enum class OptionValueKind : std::uint8_t { kNone, kWord, kString, kInteger, kDecimal, kList };
 /// A setting's value as written: a word (on, true, public), a string, a number.
 struct OptionValue {
   OptionValueKind kind = OptionValueKind::kNone;
@@ -75,7 +75,7 @@ struct Constraint {
   List<Name> on_delete_columns;  ///< ON DELETE SET NULL (a, b)
   bool deferrable = false;
   bool initially_deferred = false;
-  bool deferrable_written = false;  ///< [NOT] DEFERRABLE or INITIALLY was written.
+  bool not_deferrable = false;  ///< NOT DEFERRABLE was written.
   bool not_valid = false;
   bool no_inherit = false;
   bool nulls_not_distinct = false;
