@@ -1,0 +1,299 @@
+#include "workloads.hpp"
+
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <random>
+#include <thread>
+
+namespace bench {
+namespace {
+
+namespace fs = std::filesystem;
+
+double now_s() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+
+double cpu_s() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  const auto seconds = [](const timeval& t) { return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) / 1e6; };
+  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
+}
+
+std::uint64_t disk_writes() {
+  std::ifstream io("/proc/self/io");
+  std::string name;
+  for (std::uint64_t value = 0; io >> name >> value;) {
+    if (name == "wchar:") return value;
+  }
+  return 0;
+}
+
+std::uint64_t bytes_below(const std::string& directory) {
+  std::uint64_t bytes = 0;
+  for (const auto& entry : fs::recursive_directory_iterator(directory)) {
+    if (!entry.is_regular_file()) continue;
+    struct stat info {};
+    if (stat(entry.path().c_str(), &info) == 0) bytes += static_cast<std::uint64_t>(info.st_blocks) * 512;
+  }
+  return bytes;
+}
+
+/// 16 digits, so that every engine sees the same bytes.
+struct Key {
+  explicit Key(std::uint64_t number) { std::snprintf(text, sizeof text, "%016llu", static_cast<unsigned long long>(number)); }
+  operator std::string_view() const { return {text, 16}; }  // NOLINT(google-explicit-constructor)
+  char text[17];
+};
+
+/// 100 bytes, half of them random: they compress to about a half.
+class Values {
+ public:
+  explicit Values(std::uint64_t seed) : random_(seed) {
+    for (int i = 0; i < 10'000; ++i) {
+      std::string half(50, ' ');
+      for (char& c : half) c = static_cast<char>(' ' + random_() % 95);
+      pool_ += half + half;
+    }
+  }
+  std::string_view next() { return std::string_view(pool_).substr((position_ = (position_ + 100) % (pool_.size() - 100)), 100); }
+
+ private:
+  std::mt19937_64 random_;
+  std::string pool_;
+  std::size_t position_ = 0;
+};
+
+class Runner {
+ public:
+  Runner(std::string engine, std::string directory, const WorkloadConfig& config, std::vector<std::string> only)
+      : engine_(std::move(engine)), directory_(std::move(directory)), config_(config), only_(std::move(only)) {}
+
+  std::vector<Measurement> run() {
+    fill_workloads();
+    read_workloads();
+    sync_workloads();
+    write_amplification();
+    reopen();
+    rusage usage{};
+    getrusage(RUSAGE_SELF, &usage);
+    results_.push_back({"peak_rss_mb", 0, 0, 0, static_cast<double>(usage.ru_maxrss) / 1024});
+    return results_;
+  }
+
+ private:
+  bool wanted(const std::string& workload) const {
+    return only_.empty() || std::find(only_.begin(), only_.end(), workload) != only_.end();
+  }
+  bool any_wanted(std::initializer_list<const char*> names) const {
+    return std::any_of(names.begin(), names.end(), [&](const char* name) { return wanted(name); });
+  }
+
+  std::unique_ptr<Store> open(const std::string& name, std::size_t cache_bytes = 256 << 20) const {
+    StoreConfig config;
+    config.directory = directory_ + "/" + name;
+    config.cache_bytes = cache_bytes;
+    auto store = open_store(engine_, config);
+    if (!store) fail("this build has no engine " + engine_);
+    return store;
+  }
+
+  /// `body(thread, i)` for i of 0..operations spread over the threads.
+  void timed(const std::string& workload, std::uint64_t operations, int threads,
+             const std::function<void(int, std::uint64_t)>& body) {
+    const double cpu = cpu_s();
+    const double start = now_s();
+    std::vector<std::thread> workers;
+    const std::uint64_t each = operations / static_cast<std::uint64_t>(threads);
+    for (int t = 0; t < threads; ++t) {
+      workers.emplace_back([&, t] {
+        for (std::uint64_t i = 0; i < each; ++i) body(t, static_cast<std::uint64_t>(t) * each + i);
+      });
+    }
+    for (std::thread& worker : workers) worker.join();
+    const double elapsed = now_s() - start;
+    const auto done = static_cast<double>(each * static_cast<std::uint64_t>(threads));
+    results_.push_back({workload, done / elapsed, (cpu_s() - cpu) * 1e6 / done, 0, 0});
+  }
+
+  void fill_workloads() {
+    Values values(config_.seed);
+    if (wanted("fillseq")) {
+      const auto store = open("fillseq");
+      timed("fillseq", config_.entries, 1, [&](int, std::uint64_t i) { store->put(Key(i), values.next(), false); });
+    }
+    fs::remove_all(directory_ + "/fillseq");
+    std::mt19937_64 random(config_.seed);
+    {
+      const auto store = open("main");  // what the read workloads use
+      timed("fillrandom", config_.entries, 1,
+            [&](int, std::uint64_t) { store->put(Key(random() % config_.entries), values.next(), false); });
+      if (wanted("overwrite")) {
+        timed("overwrite", config_.entries, 1,
+              [&](int, std::uint64_t) { store->put(Key(random() % config_.entries), values.next(), false); });
+      }
+      store->settle();
+    }
+    results_.push_back({"size_on_disk_mb", 0, 0, 0, static_cast<double>(bytes_below(directory_ + "/main")) / (1 << 20)});
+    if (wanted("fillbatch")) {
+      const auto store = open("fillbatch");
+      std::vector<std::string> keys(100);
+      timed("fillbatch", config_.entries / 100, 1, [&](int, std::uint64_t) {
+        std::vector<Pair> pairs;
+        for (std::string& key : keys) {
+          key = std::string_view(Key(random() % config_.entries));
+          pairs.emplace_back(key, values.next());
+        }
+        store->put_batch(pairs);
+      });
+      results_.back().ops_per_s *= 100;
+      results_.back().cpu_us_per_op /= 100;
+    }
+    fs::remove_all(directory_ + "/fillbatch");
+  }
+
+  void read_random(const std::string& name, Store& store, int threads, std::uint64_t operations, bool missing) {
+    if (!wanted(name)) return;
+    std::vector<std::mt19937_64> randoms;
+    std::vector<std::string> buffers(static_cast<std::size_t>(threads));
+    for (int t = 0; t < threads; ++t) randoms.emplace_back(config_.seed + 100 + static_cast<std::uint64_t>(t));
+    std::atomic<std::uint64_t> found{0};
+    timed(name, operations, threads, [&](int t, std::uint64_t) {
+      const auto index = static_cast<std::size_t>(t);
+      Key key(randoms[index]() % config_.entries);
+      if (missing) key.text[15] = 'x';
+      if (store.get(key, buffers[index])) found.fetch_add(1, std::memory_order_relaxed);
+    });
+    if (missing != (found == 0)) fail(name + ": found " + std::to_string(found));
+  }
+
+  void scans(Store& store) {
+    for (const bool reverse : {false, true}) {
+      const std::string name = reverse ? "seekrandom_reverse" : "seekrandom";
+      if (!wanted(name) || (reverse && engine_ == "ldb-node")) continue;
+      std::mt19937_64 random(config_.seed + 7);
+      timed(name, config_.scans, 1, [&](int, std::uint64_t) { store.scan(Key(random() % config_.entries), 50, reverse); });
+    }
+  }
+
+  /// One reader, and one writer at a fixed 20,000 puts a second.
+  void read_while_writing(Store& store) {
+    if (!wanted("readwhilewriting")) return;
+    std::atomic<bool> stop{false};
+    std::thread writer([&] {
+      std::mt19937_64 random(config_.seed + 8);
+      Values values(config_.seed + 8);
+      const double start = now_s();
+      for (std::uint64_t written = 0; !stop;) {
+        const auto due = static_cast<std::uint64_t>((now_s() - start) * 20'000);
+        if (written >= due) {
+          std::this_thread::sleep_for(std::chrono::microseconds(200));
+          continue;
+        }
+        store.put(Key(random() % config_.entries), values.next(), false);
+        ++written;
+      }
+    });
+    std::mt19937_64 random(config_.seed + 9);
+    std::string buffer;
+    std::vector<float> latencies;
+    latencies.reserve(config_.reads / 2);
+    timed("readwhilewriting", config_.reads / 2, 1, [&](int, std::uint64_t) {
+      const double start = now_s();
+      store.get(Key(random() % config_.entries), buffer);
+      latencies.push_back(static_cast<float>((now_s() - start) * 1e6));
+    });
+    stop = true;
+    writer.join();
+    std::nth_element(latencies.begin(), latencies.begin() + static_cast<std::ptrdiff_t>(latencies.size() * 99 / 100),
+                     latencies.end());
+    results_.back().p99_us = static_cast<double>(latencies[latencies.size() * 99 / 100]);
+  }
+
+  void read_workloads() {
+    {
+      const auto store = open("main");
+      std::string buffer;
+      for (std::uint64_t i = 0; i < config_.entries; ++i) store->get(Key(i), buffer);  // warm
+      read_random("readrandom", *store, 1, config_.reads, false);
+      read_random("readrandom_2threads", *store, 2, config_.reads, false);
+      read_random("readmissing", *store, 1, config_.reads, true);
+      scans(*store);
+      read_while_writing(*store);
+    }
+    const auto store = open("main", config_.entries * 116 / 10);
+    read_random("readrandom_small_cache", *store, 1, config_.reads / 4, false);
+  }
+
+  void sync_workloads() {
+    for (const int threads : {1, 8}) {
+      const std::string name = "fillsync_" + std::to_string(threads);
+      if (!wanted(name)) continue;
+      const auto store = open(name);
+      std::vector<std::mt19937_64> randoms;
+      for (int t = 0; t < threads; ++t) randoms.emplace_back(config_.seed + 200 + static_cast<std::uint64_t>(t));
+      const std::string value(Values(config_.seed).next());
+      timed(name, config_.sync_puts * static_cast<std::uint64_t>(threads), threads, [&](int t, std::uint64_t) {
+        store->put(Key(randoms[static_cast<std::size_t>(t)]() % config_.entries), value, true);
+      });
+      fs::remove_all(directory_ + "/" + name);
+    }
+  }
+
+  /// Bytes written by the process (log and tables) for each byte put, over four times the entries.
+  void write_amplification() {
+    if (std::find(only_.begin(), only_.end(), "write_amplification") == only_.end()) return;  // long: only when asked for
+    const auto store = open("amplification");
+    Values values(config_.seed);
+    std::mt19937_64 random(config_.seed);
+    const std::uint64_t before = disk_writes();
+    for (std::uint64_t i = 0; i < 4 * config_.entries; ++i) store->put(Key(random() % config_.entries), values.next(), false);
+    store->settle();
+    results_.push_back({"write_amplification", 0, 0, 0,
+                        static_cast<double>(disk_writes() - before) / static_cast<double>(4 * config_.entries * 116)});
+  }
+
+  /// A process that is killed with its log full; then the time to open.
+  void reopen() {
+    if (!wanted("reopen_ms")) return;
+    const pid_t child = fork();
+    if (child == 0) {
+      Values values(config_.seed);
+      std::mt19937_64 random(config_.seed);
+      auto* const store = open("reopen").release();
+      for (int i = 0; i < 400'000; ++i) store->put(Key(random() % config_.entries), values.next(), false);
+      kill(getpid(), SIGKILL);
+    }
+    int state = 0;
+    waitpid(child, &state, 0);
+    if (!WIFSIGNALED(state)) fail("the writer of reopen ended by itself");
+    const double start = now_s();
+    const auto store = open("reopen");
+    results_.push_back({"reopen_ms", 0, 0, 0, (now_s() - start) * 1e3});
+  }
+
+  std::string engine_;
+  std::string directory_;
+  WorkloadConfig config_;
+  std::vector<std::string> only_;
+  std::vector<Measurement> results_;
+};
+
+}  // namespace
+
+std::vector<Measurement> run_workloads(const std::string& engine, const std::string& directory, const WorkloadConfig& config,
+                                       const std::vector<std::string>& only) {
+  return Runner(engine, directory, config, only).run();
+}
+
+}  // namespace bench
