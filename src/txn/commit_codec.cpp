@@ -15,6 +15,7 @@ constexpr std::size_t kHeaderSize = 25;  // version, origin, sequence, stamp
 constexpr std::size_t kHashSize = 8;
 constexpr std::uint8_t kSameTable = 0x80;
 constexpr std::size_t kMaxDependencySize = 8 + 10 + 8;
+constexpr std::uint64_t kStampLimit = 1ULL << 63;  // as clocks have it: the rest stays free for provisional ids
 
 Status damaged(const char* what) { return Status(StatusCode::kCorruption, std::string("commit: ") + what); }
 
@@ -111,6 +112,7 @@ Result<std::pair<Dot, Stamp>> peek_commit(std::string_view payload) {
   if (!reader.u8(version) || version != kVersion) return damaged("unknown version");
   if (!reader.u64(dot.origin.value) || !reader.u64(dot.sequence) || !reader.u64(stamp.value)) return damaged("cut short");
   if (!dot.origin || dot.sequence == 0 || stamp.value == 0) return damaged("no dot or stamp");
+  if (stamp.value >= kStampLimit) return damaged("stamp out of range");
   return std::pair(dot, stamp);
 }
 
@@ -168,7 +170,7 @@ std::size_t estimated_size(const std::vector<RowWrite>& writes, const VersionVec
 
 }  // namespace
 
-CommitEncoder::CommitEncoder(const std::vector<RowWrite>& writes, const VersionVector& dependencies) {
+CommitEncoder::CommitEncoder(const std::vector<RowWrite>& writes, const VersionVector& dependencies, WriteId provisional) {
   const std::size_t capacity = estimated_size(writes, dependencies);
   payload_.reserve(capacity);
   put_u8(payload_, kVersion);
@@ -201,6 +203,8 @@ CommitEncoder::CommitEncoder(const std::vector<RowWrite>& writes, const VersionV
   LDB_CHECK(payload_.capacity() >= capacity && payload_.size() <= capacity);
   view_.payload = payload_;
   view_.dependencies = dependencies;
+  view_.dot.origin = provisional.origin;
+  view_.stamp = provisional.stamp;
 }
 
 std::string CommitEncoder::finish(Dot dot, Stamp stamp, const VersionVector& dependencies, std::uint64_t previous_hash) {

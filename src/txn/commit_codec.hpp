@@ -53,7 +53,8 @@ std::uint64_t chain_hash(std::string_view payload, std::uint64_t previous_hash);
 class CommitEncoder {
  public:
   /// Rows in any order, each once; cells ascending. Reserves room, so that views into the payload stay valid over finish().
-  CommitEncoder(const std::vector<RowWrite>& writes, const VersionVector& dependencies);
+  /// `provisional` is what view() shows as the commit's id.
+  CommitEncoder(const std::vector<RowWrite>& writes, const VersionVector& dependencies, WriteId provisional = {});
   /// The writes as they stand in the payload; their ids are not set before finish(). Valid while the payload lives.
   const CommitView& view() const { return view_; }
   /// Afterwards the encoder is empty. `dependencies` may have one entry more than those given to the constructor; those of

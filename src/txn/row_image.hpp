@@ -144,6 +144,11 @@ void append_insert_image(std::string& out, const std::vector<CellWrite>& cells, 
 /// Sets the write id of the insert image that starts at `image`.
 void set_insert_image_id(char* image, WriteId id);
 
+/// A well-formed header of the form that an insert writes: such a row lives, without looking further.
+inline bool is_uniform_image(std::string_view image) {
+  return image.size() >= kInsertImageHeader && (static_cast<unsigned char>(image[0]) & 0xfd) == 0x10;
+}
+
 /// True when every write id in the image is in the past that the vector describes.
 Result<bool> covered_by(std::string_view image, const VersionVector& vector);
 

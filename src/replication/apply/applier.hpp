@@ -119,8 +119,9 @@ class Applier {
 
   ApplierCounters counters() const;
 
+  class State;  // src/replication/apply/applier_state.hpp
+
  private:
-  class State;
   std::unique_ptr<State> state_;
 };
 

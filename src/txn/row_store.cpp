@@ -1,0 +1,61 @@
+#include "txn/row_store.hpp"
+
+#include "base/rt/rt.hpp"
+#include "txn/keys.hpp"
+#include "txn/transaction.hpp"
+
+namespace ldb::txn {
+namespace {
+
+class EngineRowStore final : public RowStore {
+ public:
+  EngineRowStore(StorageEngine& engine, Replicator& replicator) : engine_(engine), replicator_(replicator) {}
+
+  Result<std::unique_ptr<RowTransaction>> begin(const TransactionOptions& options) override {
+    LDB_TRY(replicator_.readable());
+    if (options.isolation == IsolationLevel::kSerializable)
+      return Status(StatusCode::kUnsupported, "SERIALIZABLE is not available yet; use REPEATABLE READ (snapshot)");
+    return std::unique_ptr<RowTransaction>(
+        std::make_unique<StoreTransaction>(StoreServices{engine_, replicator_, indexer_}, options));
+  }
+
+  void set_indexer(RowIndexer* indexer) override { indexer_.store(indexer); }
+
+  Status build_index(TableId table, IndexId index) override { return replicator_.build_index(table, index); }
+
+  Result<bool> index_ready(IndexId index) override {
+    LDB_ASSIGN_OR_RETURN(const auto mark, engine_.get(nullptr, keys::index_ready(index)));
+    return mark.has_value();
+  }
+
+  Status drop_index_data(IndexId index) override {
+    WriteBatch batch;
+    batch.erase(keys::index_ready(index));
+    erase_range(batch, keys::index_entries(index));
+    return engine_.write(std::move(batch), SyncPolicy::kOs).status();
+  }
+
+  Status drop_table_data(TableId table) override {
+    WriteBatch batch;
+    erase_range(batch, keys::rows(table));
+    return engine_.write(std::move(batch), SyncPolicy::kOs).status();
+  }
+
+  StorageEngine& engine() override { return engine_; }
+
+ private:
+  /// Ranges of one id always have both bounds: the byte of their key space is not 0xff.
+  static void erase_range(WriteBatch& batch, const KeyRange& range) { batch.erase_range(*range.lower, *range.upper); }
+
+  StorageEngine& engine_;
+  Replicator& replicator_;
+  rt::Atomic<RowIndexer*> indexer_{nullptr};
+};
+
+}  // namespace
+
+std::unique_ptr<RowStore> new_row_store(StorageEngine& engine, Replicator& replicator) {
+  return std::make_unique<EngineRowStore>(engine, replicator);
+}
+
+}  // namespace ldb::txn
