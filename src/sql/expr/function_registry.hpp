@@ -33,7 +33,6 @@ struct Function {
   bool is_operator = false;
   Volatility volatility = Volatility::kImmutable;
   Body body;
-  std::size_t optional_arguments = 0;  ///< Not used: overloads are spelled out.
 };
 
 /// The outcome of overload choice. Arguments must be coerced (implicitly) to `argument_types` first.
