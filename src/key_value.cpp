@@ -13,11 +13,11 @@ Status check_key(std::string_view key) {
 }
 
 Result<std::string> value_of(std::string_view image) {
-  txn::RowImageReader reader;
-  LDB_TRY(reader.open(image));
-  const auto cell = reader.find(kKeyValueColumn);
-  if (!cell || cell->is_null) return Status(StatusCode::kCorruption, "key-value row without a value");
-  return std::string(cell->value);
+  RowImageReader reader;
+  LDB_TRY(reader.parse(image));
+  RowCell cell;
+  if (!reader.find(kKeyValueColumn, cell) || cell.is_null) return Status(StatusCode::kCorruption, "key-value row without a value");
+  return std::string(cell.bytes);
 }
 
 }  // namespace
