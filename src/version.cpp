@@ -5,6 +5,8 @@
 
 namespace ldb {
 
-const char* version() { return LDB_STRING(LDB_VERSION_MAJOR) "." LDB_STRING(LDB_VERSION_MINOR) "." LDB_STRING(LDB_VERSION_PATCH); }
+const char* version() {
+  return LDB_STRING(LDB_VERSION_MAJOR) "." LDB_STRING(LDB_VERSION_MINOR) "." LDB_STRING(LDB_VERSION_PATCH);
+}
 
 }  // namespace ldb

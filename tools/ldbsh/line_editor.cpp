@@ -10,7 +10,8 @@ namespace {
 constexpr int kHistoryLines = 2000;
 }
 
-LineEditor::LineEditor(bool interactive, std::string history_file) : interactive_(interactive), history_file_(std::move(history_file)) {
+LineEditor::LineEditor(bool interactive, std::string history_file)
+    : interactive_(interactive), history_file_(std::move(history_file)) {
   if (!interactive_) return;
   using_history();
   stifle_history(kHistoryLines);

@@ -58,7 +58,8 @@ bool run(const Arguments& arguments, ldbsh::Shell& shell) {
     shell.run_prompt(isatty(STDIN_FILENO) != 0);
   } else {
     bool go_on = true;
-    for (const std::string& command : arguments.commands) go_on = go_on && (shell.run_text(command, {"-c", 1}) || arguments.keep_going);
+    for (const std::string& command : arguments.commands)
+      go_on = go_on && (shell.run_text(command, {"-c", 1}) || arguments.keep_going);
     for (const std::string& file : arguments.files) go_on = go_on && (shell.run_file(file) || arguments.keep_going);
   }
   return shell.failures() == 0;

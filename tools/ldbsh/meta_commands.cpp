@@ -35,7 +35,8 @@ constexpr const char* kTables =
     "SELECT table_schema AS \"Schema\", table_name AS \"Name\", table_type AS \"Type\" FROM information_schema.tables "
     "WHERE table_schema NOT IN ('information_schema', 'ldb', 'pg_catalog') ORDER BY 1, 2";
 constexpr const char* kIndexes =
-    "SELECT schema_name AS \"Schema\", index_name AS \"Name\", table_name AS \"Table\", definition AS \"Definition\" FROM ldb.indexes ORDER BY 1, 2";
+    "SELECT schema_name AS \"Schema\", index_name AS \"Name\", table_name AS \"Table\", definition AS \"Definition\" FROM "
+    "ldb.indexes ORDER BY 1, 2";
 constexpr const char* kSchemas = "SELECT schema_name AS \"Name\" FROM information_schema.schemata ORDER BY 1";
 constexpr const char* kDatabases = "SELECT database_name AS \"Name\" FROM ldb.databases ORDER BY 1";
 
@@ -53,19 +54,25 @@ bool Shell::describe(const std::string& table) {
   const std::size_t dot = table.find('.');
   const std::string schema = dot == std::string::npos ? "public" : table.substr(0, dot);
   const std::string name = dot == std::string::npos ? table : table.substr(dot + 1);
-  const std::string where = " WHERE table_schema = " + ldb::sql::quote_literal(schema) + " AND table_name = " + ldb::sql::quote_literal(name);
-  const std::string ldb_where = " WHERE schema_name = " + ldb::sql::quote_literal(schema) + " AND table_name = " + ldb::sql::quote_literal(name);
+  const std::string where =
+      " WHERE table_schema = " + ldb::sql::quote_literal(schema) + " AND table_name = " + ldb::sql::quote_literal(name);
+  const std::string ldb_where =
+      " WHERE schema_name = " + ldb::sql::quote_literal(schema) + " AND table_name = " + ldb::sql::quote_literal(name);
   ldb::Result<ldb::ResultSet> columns = session_->execute(
-      "SELECT column_name AS \"Column\", formatted_type AS \"Type\", CASE is_nullable WHEN 'NO' THEN 'not null' ELSE '' END AS \"Nullable\", "
-      "coalesce(column_default, '') AS \"Default\" FROM information_schema.columns" + where + " ORDER BY ordinal_position");
+      "SELECT column_name AS \"Column\", formatted_type AS \"Type\", CASE is_nullable WHEN 'NO' THEN 'not null' ELSE '' END AS "
+      "\"Nullable\", "
+      "coalesce(column_default, '') AS \"Default\" FROM information_schema.columns" +
+      where + " ORDER BY ordinal_position");
   if (!columns) return report(columns.error(), "", {});
   if (columns->empty()) {
     return report(ldb::Status::sql(ldb::StatusCode::kNotFound, "42P01", "relation \"" + table + "\" does not exist"), "", {});
   }
   out_ << "Table \"" << schema << '.' << name << "\"\n";
   print_result(out_, *columns, print_);
-  return query_and_print("Indexes:", "SELECT index_name AS \"Name\", definition AS \"Definition\" FROM ldb.indexes" + ldb_where + " ORDER BY 1") &&
-         query_and_print("Constraints:", "SELECT constraint_name AS \"Name\", definition AS \"Definition\" FROM ldb.constraints" + ldb_where + " ORDER BY 1");
+  return query_and_print("Indexes:", "SELECT index_name AS \"Name\", definition AS \"Definition\" FROM ldb.indexes" + ldb_where +
+                                         " ORDER BY 1") &&
+         query_and_print("Constraints:", "SELECT constraint_name AS \"Name\", definition AS \"Definition\" FROM ldb.constraints" +
+                                             ldb_where + " ORDER BY 1");
 }
 
 bool Shell::run_meta(std::string_view line, const Source& source) {
@@ -107,7 +114,8 @@ bool Shell::run_meta(std::string_view line, const Source& source) {
   if (command == "\\di") return query_and_print("", kIndexes);
   if (command == "\\dn") return query_and_print("", kSchemas);
   if (command == "\\l") return query_and_print("", kDatabases);
-  return report(ldb::Status::sql(ldb::StatusCode::kInvalidArgument, "42601", "unknown command " + command + " (\\? for help)"), line, source);
+  return report(ldb::Status::sql(ldb::StatusCode::kInvalidArgument, "42601", "unknown command " + command + " (\\? for help)"),
+                line, source);
 }
 
 }  // namespace ldbsh

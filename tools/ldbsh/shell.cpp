@@ -100,7 +100,8 @@ bool Shell::run_file(const std::string& path) {
 bool Shell::run_statement(std::string_view statement, const Source& source) {
   if (ldb::sql::is_blank(statement)) return true;
   const std::int64_t start = ldb::rt::monotonic_ns();
-  const ldb::Status status = session_->execute_script(statement, [this](const ldb::ResultSet& result) { print_result(out_, result, print_); });
+  const ldb::Status status =
+      session_->execute_script(statement, [this](const ldb::ResultSet& result) { print_result(out_, result, print_); });
   if (!status) return report(status, statement, source);
   if (timing_) out_ << "Time: " << static_cast<double>(ldb::rt::monotonic_ns() - start) / 1e6 << " ms\n";
   return true;
@@ -118,7 +119,8 @@ bool Shell::report(const ldb::Status& status, std::string_view statement, const 
   err_ << "ERROR " << status.sqlstate() << ": " << status.message() << '\n';
   if (!status.detail().empty()) err_ << "DETAIL: " << status.detail() << '\n';
   if (!statement.empty()) {
-    err_ << "STATEMENT: " << statement.substr(0, kShownStatementBytes) << (statement.size() > kShownStatementBytes ? " ..." : "") << '\n';
+    err_ << "STATEMENT: " << statement.substr(0, kShownStatementBytes) << (statement.size() > kShownStatementBytes ? " ..." : "")
+         << '\n';
   }
   return false;
 }
@@ -126,7 +128,7 @@ bool Shell::report(const ldb::Status& status, std::string_view statement, const 
 std::string Shell::prompt(bool continued) const {
   const char* const state = session_->transaction_state() == ldb::TransactionState::kIdle     ? ""
                             : session_->transaction_state() == ldb::TransactionState::kActive ? "*"
-                                                                                               : "!";
+                                                                                              : "!";
   return session_->database() + (continued ? "-" : "=") + state + "> ";
 }
 

@@ -15,8 +15,10 @@ bool is_numeric(TypeId type) {
     case TypeId::kBigInt:
     case TypeId::kReal:
     case TypeId::kDouble:
-    case TypeId::kNumeric: return true;
-    default: return false;
+    case TypeId::kNumeric:
+      return true;
+    default:
+      return false;
   }
 }
 
@@ -68,7 +70,8 @@ void print_aligned(std::ostream& out, const ldb::ResultSet& result, const PrintO
   const std::size_t columns = result.columns().size();
   std::vector<std::size_t> widths(columns);
   std::vector<std::vector<std::string>> rows;
-  for (std::size_t c = 0; c < columns && !options.tuples_only; ++c) widths[c] = display_width(printable(result.columns()[c].name));
+  for (std::size_t c = 0; c < columns && !options.tuples_only; ++c)
+    widths[c] = display_width(printable(result.columns()[c].name));
   for (const ldb::Row row : result) {
     std::vector<std::string>& cells = rows.emplace_back();
     for (std::size_t c = 0; c < columns; ++c) {
