@@ -1,5 +1,7 @@
 #include "base/rt/rt.hpp"
 
+#include <utility>
+
 #include "base/check.hpp"
 #include "base/sim/scheduler.hpp"
 #include "ldb/file_system.hpp"

@@ -1,0 +1,86 @@
+// What FaultyFileSystem remembers: for every file what is visible and what is durable, and what lies between.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/random.hpp"
+
+namespace ldb {
+
+/// One file. Names and handles share it.
+class FaultyFile {
+ public:
+  explicit FaultyFile(std::uint64_t id) : id_(id) {}
+  std::uint64_t id() const { return id_; }
+  const std::string& visible() const { return visible_; }
+  void write(std::uint64_t offset, std::string_view bytes);
+  /// Grows with zeros, or cuts.
+  void resize(std::uint64_t size_bytes);
+  void sync();
+  /// Some unsynced changes reach the disk, the others never will.
+  void fail_sync(Random& random, const std::function<void(std::string_view)>& report);
+  /// Visible becomes durable, plus what chance kept of the unsynced changes.
+  void crash(Random& random, const std::function<void(std::string_view)>& report);
+  void flip_bit(std::uint64_t bit);
+  /// Replaces everything, durably.
+  void replace(std::string contents);
+
+ private:
+  struct Change {
+    bool is_resize = false;
+    std::uint64_t offset = 0;  ///< for a resize: the new size
+    std::string bytes;
+  };
+  static void apply(std::string& contents, const Change& change);
+  void apply_torn(const Change& change, Random& random);
+  void keep_some(Random& random, const std::function<void(std::string_view)>& report);
+
+  const std::uint64_t id_;
+  std::string visible_;
+  std::string durable_;
+  std::vector<Change> unsynced_;
+};
+
+using FaultyFilePtr = std::shared_ptr<FaultyFile>;
+
+/// The names. A directory is a name with a null file; "." and "/" always exist. Not thread-safe.
+class FaultyNames {
+ public:
+  using Map = std::map<std::string, FaultyFilePtr>;
+  const Map& visible() const { return visible_; }
+  bool is_directory(const std::string& name) const;
+  /// Makes `name` mean `file` and, in the same step of the journal, `unlink` mean nothing (rename; empty: none).
+  void link(const std::string& name, FaultyFilePtr file, const std::string& unlink = {});
+  void unlink(const std::string& name);
+  void make_directory(const std::string& name);
+  void sync_directory(const std::string& directory);
+  void crash(bool any_order, Random& random, const std::function<void(std::string_view)>& report);
+  /// Every file that a name or a durable name refers to, by id (never by address: runs must repeat).
+  std::map<std::uint64_t, FaultyFilePtr> files() const;
+  void erase_tree(const std::string& directory);
+  void put_durable(const std::string& name, FaultyFilePtr file);
+
+ private:
+  struct Step {
+    struct Entry {
+      std::string name;
+      bool present = false;
+      FaultyFilePtr file;
+    };
+    std::vector<Entry> entries;
+  };
+  void record(Step step);
+  static void apply(Map& map, const Step& step);
+
+  Map visible_;
+  Map durable_;
+  std::vector<Step> unsynced_;  // in the order of the calls
+};
+
+}  // namespace ldb
