@@ -1,0 +1,114 @@
+#include "storage/compaction/compaction_picker.hpp"
+
+#include <algorithm>
+
+namespace ldb::storage {
+namespace {
+
+bool busy(const std::vector<TablePtr>& tables) {
+  return std::any_of(tables.begin(), tables.end(), [](const TablePtr& t) { return t->being_compacted; });
+}
+
+void add_below(const Version& version, CompactionJob& job) {
+  if (job.output_level == job.level || job.inputs.empty()) return;
+  const std::string* lower = &job.inputs[0]->meta.smallest;
+  const std::string* upper = &job.inputs[0]->meta.largest;
+  for (const TablePtr& table : job.inputs) {
+    if (table->meta.smallest < *lower) lower = &table->meta.smallest;
+    if (table->meta.largest > *upper) upper = &table->meta.largest;
+  }
+  job.below = version.overlapping(job.output_level, lower, upper);
+}
+
+}  // namespace
+
+std::uint64_t CompactionPicker::target_bytes(int level) const {
+  std::uint64_t bytes = base_bytes_;
+  for (int l = 1; l < level; ++l) bytes *= kFanOut;
+  return bytes;
+}
+
+double CompactionPicker::score(const Version& version, int level) const {
+  if (level == 0) return static_cast<double>(version.levels[0].size()) / static_cast<double>(kLevel0Trigger);
+  if (level >= kLevels - 1) return 0;
+  return static_cast<double>(version.level_bytes(level)) / static_cast<double>(target_bytes(level));
+}
+
+std::optional<CompactionJob> CompactionPicker::pick(const Version& version) {
+  std::array<std::pair<double, int>, kLevels - 1> scores;
+  for (int level = 0; level < kLevels - 1; ++level) scores[static_cast<std::size_t>(level)] = {score(version, level), level};
+  std::sort(scores.begin(), scores.end(), std::greater<>());
+  for (const auto& [score, level] : scores) {
+    if (score < 1) break;
+    auto job = level == 0 ? pick_level0(version) : pick_deeper(version, level);
+    if (job) return job;
+  }
+  return std::nullopt;
+}
+
+bool CompactionPicker::may_move(const Version& version, const TableMeta& table, int output_level) const {
+  if (!version.overlapping(output_level, &table.smallest, &table.largest).empty()) return false;
+  // A table from the levels that are not compressed is rewritten when it comes to those that are.
+  if (compress_ && output_level >= kFirstCompressedLevel && !table.compressed) return false;
+  // What lies two levels down would have to be merged at once later.
+  if (output_level + 1 >= kLevels) return true;
+  std::uint64_t grandparents = 0;
+  for (const TablePtr& t : version.overlapping(output_level + 1, &table.smallest, &table.largest))
+    grandparents += t->meta.file_size;
+  return grandparents <= kFanOut * std::max<std::uint64_t>(table.file_size, 1 << 20);
+}
+
+std::optional<CompactionJob> CompactionPicker::pick_level0(const Version& version) const {
+  const auto& tables = version.levels[0];
+  if (tables.empty() || busy(tables)) return std::nullopt;
+  CompactionJob job;
+  job.output_level = 1;
+  // Data that came in key order needs no merge: the oldest table just sinks.
+  const TablePtr& oldest = tables.back();
+  if (version.overlapping(0, &oldest->meta.smallest, &oldest->meta.largest).size() == 1 && may_move(version, oldest->meta, 1)) {
+    job.inputs = {oldest};
+    job.move = true;
+    return job;
+  }
+  job.inputs = tables;
+  add_below(version, job);
+  if (busy(job.below)) return std::nullopt;
+  return job;
+}
+
+std::optional<CompactionJob> CompactionPicker::pick_deeper(const Version& version, int level) {
+  const auto& tables = version.levels[static_cast<std::size_t>(level)];
+  if (tables.empty()) return std::nullopt;
+  std::string& next_key = next_key_[static_cast<std::size_t>(level)];
+  std::size_t start = 0;
+  while (start < tables.size() && tables[start]->meta.smallest < next_key) ++start;
+  for (std::size_t i = 0; i < tables.size(); ++i) {
+    const TablePtr& table = tables[(start + i) % tables.size()];
+    CompactionJob job;
+    job.level = level;
+    job.output_level = level + 1;
+    job.inputs = {table};
+    add_below(version, job);
+    if (table->being_compacted || busy(job.below)) continue;
+    job.move = job.below.empty() && may_move(version, table->meta, level + 1);
+    next_key = table->meta.largest + '\0';
+    return job;
+  }
+  return std::nullopt;
+}
+
+std::optional<CompactionJob> CompactionPicker::pick_range(const Version& version, int level, int output_level,
+                                                          const KeyRange& range) const {
+  CompactionJob job;
+  job.level = level;
+  job.output_level = output_level;
+  const std::string* lower = range.lower ? &*range.lower : nullptr;
+  const std::string* upper = range.upper ? &*range.upper : nullptr;
+  job.inputs = version.overlapping(level, lower, upper);
+  if (job.inputs.empty()) return std::nullopt;
+  if (level == 0) job.inputs = version.levels[0];  // older tables must not stay above newer data
+  add_below(version, job);
+  return job;
+}
+
+}  // namespace ldb::storage

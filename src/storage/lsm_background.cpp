@@ -1,0 +1,415 @@
+// Background work: flush of memtables, compaction, upkeep of the log.
+#include <algorithm>
+
+#include "storage/compaction/entry_sieve.hpp"
+#include "storage/compaction/table_set_writer.hpp"
+#include "storage/file_names.hpp"
+#include "storage/iterator/level_iterator.hpp"
+#include "storage/iterator/merging_iterator.hpp"
+#include "storage/lsm_engine.hpp"
+
+namespace ldb::storage {
+namespace {
+
+constexpr std::int64_t kRetryNs = 100 * rt::kMillisecond;
+constexpr std::uint64_t kMaxManifestBytes = 4 << 20;
+
+void collect(const std::shared_ptr<const FragmentedTombstones>& list, std::vector<RangeTombstone>& out) {
+  if (!list) return;
+  for (const auto& fragment : list->fragments()) {
+    for (const std::uint64_t sequence : fragment.sequences) out.push_back({fragment.start, fragment.end, sequence});
+  }
+}
+
+std::uint64_t bytes_of(const std::vector<TablePtr>& tables) {
+  std::uint64_t total = 0;
+  for (const TablePtr& table : tables) total += table->meta.file_size;
+  return total;
+}
+
+/// Feeds the survivors of `entries` to `writer`.
+Status sift(InternalIterator& entries, EntrySieve& sieve, TableSetWriter& writer) {
+  for (entries.seek_to_first(); entries.valid(); entries.next()) {
+    const EntrySieve::Verdict verdict = sieve.judge(entries.key(), entries.tag(), entries.value());
+    if (!verdict.keep) continue;
+    LDB_TRY(writer.add(entries.key(), verdict.tag, verdict.drop_value ? std::string_view() : entries.value()));
+  }
+  return entries.status();
+}
+
+}  // namespace
+
+bool LsmEngine::submit_task(TaskPriority priority, void (LsmEngine::*task)()) {
+  if (!executor_->submit(priority, [this, task] { (this->*task)(); })) return false;
+  ++tasks_;
+  return true;
+}
+
+void LsmEngine::schedule() {
+  if (stopping_) return;
+  const bool may_retry = (flush_failure_ && compaction_failure_ && upkeep_failure_) || rt::monotonic_ns() >= retry_at_ns_;
+  const auto state = read_state();
+  if (!flush_running_ && !state->immutables.empty() && (flush_failure_ || may_retry)) {
+    flush_running_ = submit_task(TaskPriority::kHigh, &LsmEngine::run_flush);
+  }
+  if (!upkeep_running_ && upkeep_wanted_ && (upkeep_failure_ || may_retry)) {
+    upkeep_running_ = submit_task(TaskPriority::kHigh, &LsmEngine::run_log_upkeep);
+  }
+  if (!compaction_running_ && (compaction_failure_ || may_retry)) {
+    for (int level = 0; level < kLevels - 1; ++level) {
+      if (picker_.score(*state->version, level) < 1) continue;
+      compaction_running_ = submit_task(TaskPriority::kLow, &LsmEngine::run_compaction);
+      break;
+    }
+  }
+}
+
+void LsmEngine::task_done() {
+  --tasks_;
+  update_pressure();
+  schedule();
+  changed_.notify_all();
+}
+
+void LsmEngine::note_failure(Status& where, const Status& status, std::string_view what) {
+  if (!status) {
+    retry_at_ns_ = rt::monotonic_ns() + kRetryNs;
+    log_line(LogLevel::kError, std::string(what) + ": " + status.to_string());
+  }
+  where = status;
+}
+
+void LsmEngine::set_read_state(std::shared_ptr<const ReadState> state) {
+  {
+    rt::MutexLock lock(read_mutex_);
+    read_state_.swap(state);
+  }
+  update_pressure();
+}  // the old state, when this was its last share, goes here, without the lock
+
+Status LsmEngine::install(VersionEdit& edit, std::size_t flushed) {
+  rt::MutexLock manifest_lock(manifest_mutex_);
+  edit.next_file_number = next_file_number_.load();
+  LDB_ASSIGN_OR_RETURN(auto version, apply_edit(*state_.version, edit, obsolete_));
+  if (!manifest_ || manifest_->size() > kMaxManifestBytes) {
+    const std::uint64_t old = manifest_ ? manifest_->number() : 0;
+    LDB_ASSIGN_OR_RETURN(manifest_, ManifestWriter::create(fs_, directory_, next_file_number_.fetch_add(1), state_));
+    if (old != 0) (void)fs_.remove(path(manifest_name(old)));
+  }
+  if (Status status = manifest_->append(edit); !status) {
+    manifest_ = nullptr;  // whether the edit is in it is unknown; the next edit goes into a new manifest
+    return status;
+  }
+  const auto before = state_.version;
+  state_.version = version;
+  state_.note(edit);
+  {
+    rt::MutexLock lock(mutex_);
+    auto state = std::make_shared<ReadState>(*read_state());
+    state->version = version;
+    state->immutables.resize(state->immutables.size() - flushed);
+    set_read_state(std::move(state));
+  }
+  for (const VersionEdit::Removed& removed : edit.removed) {
+    const bool moved =
+        std::any_of(edit.added.begin(), edit.added.end(), [&](const auto& a) { return a.table.number == removed.number; });
+    if (moved) continue;
+    for (const TablePtr& table : before->levels[static_cast<std::size_t>(removed.level)]) {
+      if (table->meta.number == removed.number) table->mark_obsolete();
+    }
+  }
+  if (edit.log_begin) log_->drop_before(*edit.log_begin);
+  return {};
+}
+
+void LsmEngine::remove_obsolete_files() {
+  for (const std::uint64_t number : obsolete_->take()) {
+    table_cache_.evict(number);
+    if (Status status = fs_.remove(path(table_name(number))); !status && status.code() != StatusCode::kNotFound) {
+      log_line(LogLevel::kWarning, "cannot remove an obsolete table: " + status.to_string());
+    }
+  }
+}
+
+TableOptions LsmEngine::table_options(int level) const {
+  TableOptions result;
+  result.block_bytes = options_.block_bytes;
+  result.compression_level = level >= kFirstCompressedLevel ? options_.compression_level : 0;
+  result.bloom_bits_per_key = options_.bloom_bits_per_key;
+  return result;
+}
+
+// Flush.
+
+void LsmEngine::run_flush() {
+  const Status status = flush_immutables();
+  remove_obsolete_files();
+  rt::MutexLock lock(mutex_);
+  note_failure(flush_failure_, status, "flush failed; it will be tried again");
+  flush_running_ = false;
+  task_done();
+}
+
+Status LsmEngine::flush_immutables() {
+  std::vector<std::shared_ptr<Memtable>> memtables;  // oldest first
+  LogPosition flushed;
+  {
+    rt::MutexLock lock(mutex_);
+    const auto state = read_state();
+    memtables.assign(state->immutables.rbegin(), state->immutables.rend());
+    flushed = state->active->log_start();
+  }
+  if (memtables.empty()) return {};
+  VersionEdit edit;
+  LDB_TRY(write_memtables(memtables, edit));
+  // Tables must not be ahead of the durable log: a commit that is visible here must reach the change readers, too.
+  const LogPosition before = log_->synced_end();
+  LDB_TRY(log_->sync_to(flushed));
+  if (log_->synced_end() != before) notify_log_listener();
+  edit.log_flushed = flushed;
+  const LogPosition keep = log_->keep_from(flushed, options_.max_log_bytes);
+  edit.log_begin = keep;
+  LDB_TRY(install(edit, memtables.size()));
+  counters_.flushes.fetch_add(1, std::memory_order_relaxed);
+  for (const auto& added : edit.added) counters_.flush_bytes.fetch_add(added.table.file_size, std::memory_order_relaxed);
+  return {};
+}
+
+Status LsmEngine::write_memtables(const std::vector<std::shared_ptr<Memtable>>& memtables, VersionEdit& edit) {
+  std::vector<std::unique_ptr<InternalIterator>> sources;
+  std::vector<RangeTombstone> raw;
+  std::uint64_t entries = 0;
+  for (const auto& memtable : memtables) {
+    sources.push_back(memtable->iterate());
+    collect(memtable->tombstones(), raw);
+    entries += memtable->entries();
+  }
+  if (entries == 0) return {};
+  const FragmentedTombstones tombstones(std::move(raw));
+  EntrySieve::Options sieve_options;
+  sieve_options.views = views_.list(published_);
+  sieve_options.tombstones = tombstones.empty() ? nullptr : &tombstones;
+  sieve_options.nothing_below = [](std::string_view, std::string_view) { return false; };
+  EntrySieve sieve(std::move(sieve_options));
+  TableSetWriter::Options writer_options;
+  writer_options.file_system = &fs_;
+  writer_options.directory = directory_;
+  writer_options.table = table_options(0);
+  writer_options.new_number = [this] { return next_file_number_.fetch_add(1); };
+  writer_options.tombstones = sieve.surviving_tombstones();
+  TableSetWriter writer(std::move(writer_options));
+  const auto merged = new_merging_iterator(std::move(sources));
+  LDB_TRY(sift(*merged, sieve, writer));
+  LDB_ASSIGN_OR_RETURN(auto tables, writer.finish());
+  for (TableMeta& table : tables) {
+    edit.last_sequence = std::max(edit.last_sequence.value_or(0), table.max_sequence);
+    edit.added.push_back({0, std::move(table)});
+  }
+  counters_.entries_dropped.fetch_add(sieve.dropped(), std::memory_order_relaxed);
+  return {};
+}
+
+Status LsmEngine::flush() {
+  {
+    LsmWrite write(*this);
+    write.switch_memtable = true;
+    LDB_TRY(enqueue(write));
+    finish(write);
+    LDB_TRY(write.status);
+  }
+  rt::MutexLock lock(mutex_);
+  if (read_state()->immutables.empty()) return {};
+  // Only what was there: under constant load the list may never be empty.
+  const auto newest = read_state()->immutables.front();
+  flush_failure_ = Status();  // an older failure does not count; try now
+  for (;;) {
+    LDB_TRY(usable());
+    const auto state = read_state();
+    if (std::find(state->immutables.begin(), state->immutables.end(), newest) == state->immutables.end()) return {};
+    if (!flush_failure_) return flush_failure_;
+    schedule();
+    changed_.wait_until(mutex_, rt::monotonic_ns() + 10 * rt::kMillisecond);
+  }
+}
+
+// Compaction.
+
+void LsmEngine::run_compaction() {
+  std::optional<CompactionJob> job;
+  {
+    rt::MutexLock lock(mutex_);
+    if (!stopping_) job = picker_.pick(*read_state()->version);
+    if (job) {
+      for (const TablePtr& table : job->inputs) table->being_compacted = true;
+      for (const TablePtr& table : job->below) table->being_compacted = true;
+    }
+  }
+  Status status;
+  if (job) status = compact_tables(*job);
+  {
+    rt::MutexLock lock(mutex_);
+    if (job) {
+      for (const TablePtr& table : job->inputs) table->being_compacted = false;
+      for (const TablePtr& table : job->below) table->being_compacted = false;
+    }
+    if (status.code() != StatusCode::kAborted)
+      note_failure(compaction_failure_, status, "compaction failed; it will be tried again");
+  }
+  job.reset();  // its tables may be the last users
+  remove_obsolete_files();
+  rt::MutexLock lock(mutex_);
+  compaction_running_ = false;
+  task_done();
+}
+
+Status LsmEngine::compact_tables(const CompactionJob& job) {
+  VersionEdit edit;
+  for (const TablePtr& table : job.inputs) edit.removed.push_back({job.level, table->meta.number});
+  for (const TablePtr& table : job.below) edit.removed.push_back({job.output_level, table->meta.number});
+  if (job.move) {
+    edit.added.push_back({job.output_level, job.inputs[0]->meta});
+    counters_.moves.fetch_add(1, std::memory_order_relaxed);
+    return install(edit, 0);
+  }
+  LDB_TRY(write_compaction(job, edit));
+  LDB_TRY(install(edit, 0));
+  counters_.compactions.fetch_add(1, std::memory_order_relaxed);
+  counters_.compaction_read_bytes.fetch_add(bytes_of(job.inputs) + bytes_of(job.below), std::memory_order_relaxed);
+  for (const auto& added : edit.added)
+    counters_.compaction_write_bytes.fetch_add(added.table.file_size, std::memory_order_relaxed);
+  return {};
+}
+
+Status LsmEngine::write_compaction(const CompactionJob& job, VersionEdit& edit) {
+  std::vector<std::unique_ptr<InternalIterator>> sources;
+  std::vector<RangeTombstone> raw;
+  const auto add_source = [&](int level, const std::vector<TablePtr>& tables) -> Status {
+    if (tables.empty()) return {};
+    for (const TablePtr& table : tables) {
+      if (level > 0 && table->meta.range_tombstones == 0) continue;
+      LDB_ASSIGN_OR_RETURN(const auto reader, table_cache_.find(table->meta.number));
+      collect(reader->tombstones(), raw);
+      if (level == 0) sources.push_back(reader->iterate(false));
+    }
+    if (level > 0) sources.push_back(new_level_iterator(table_cache_, tables, false));
+    return {};
+  };
+  LDB_TRY(add_source(job.level, job.inputs));
+  LDB_TRY(add_source(job.output_level, job.below));
+
+  std::shared_ptr<const Version> version;
+  EntrySieve::Options sieve_options;
+  {
+    rt::MutexLock lock(mutex_);
+    version = read_state()->version;
+    sieve_options.policy = policy_;
+  }
+  const FragmentedTombstones tombstones(std::move(raw));
+  sieve_options.views = views_.list(published_);
+  sieve_options.tombstones = tombstones.empty() ? nullptr : &tombstones;
+  sieve_options.nothing_below = [&](std::string_view lower, std::string_view upper) {
+    return !version->overlaps_below(job.output_level, lower, upper);
+  };
+  EntrySieve sieve(std::move(sieve_options));
+  TableSetWriter::Options writer_options;
+  writer_options.file_system = &fs_;
+  writer_options.directory = directory_;
+  writer_options.table = table_options(job.output_level);
+  writer_options.target_bytes = std::max<std::uint64_t>(2 * options_.memtable_bytes, 1 << 20);
+  writer_options.new_number = [this] { return next_file_number_.fetch_add(1); };
+  writer_options.tombstones = sieve.surviving_tombstones();
+  TableSetWriter writer(std::move(writer_options));
+  const auto merged = new_merging_iterator(std::move(sources));
+  std::uint64_t steps = 0;
+  for (merged->seek_to_first(); merged->valid(); merged->next()) {
+    if ((++steps & 0x3ff) == 0) {
+      rt::MutexLock lock(mutex_);
+      if (stopping_) return Status(StatusCode::kAborted, "engine is closing");
+    }
+    const EntrySieve::Verdict verdict = sieve.judge(merged->key(), merged->tag(), merged->value());
+    if (!verdict.keep) continue;
+    LDB_TRY(writer.add(merged->key(), verdict.tag, verdict.drop_value ? std::string_view() : merged->value()));
+  }
+  LDB_TRY(merged->status());
+  LDB_ASSIGN_OR_RETURN(auto tables, writer.finish());
+  for (TableMeta& table : tables) edit.added.push_back({job.output_level, std::move(table)});
+  counters_.entries_dropped.fetch_add(sieve.dropped(), std::memory_order_relaxed);
+  return {};
+}
+
+Status LsmEngine::compact_level_range(int level, const KeyRange& range) {
+  rt::MutexLock lock(mutex_);
+  // One compaction at a time; this one runs on the caller's thread.
+  while (compaction_running_) {
+    LDB_TRY(usable());
+    changed_.wait_until(mutex_, rt::monotonic_ns() + 10 * rt::kMillisecond);
+  }
+  LDB_TRY(usable());
+  const auto version = read_state()->version;
+  int deepest = 1;
+  for (int l = 1; l < kLevels; ++l) {
+    if (!version->levels[static_cast<std::size_t>(l)].empty()) deepest = l;
+  }
+  if (level > deepest) return {};
+  const int output = level < deepest || level == 0 ? level + 1 : level;
+  auto job = picker_.pick_range(*version, level, output, range);
+  if (!job) return {};
+  compaction_running_ = true;
+  ++tasks_;
+  lock.unlock();
+  const Status status = compact_tables(*job);
+  job.reset();
+  remove_obsolete_files();
+  lock.lock();
+  compaction_running_ = false;
+  task_done();
+  return status;
+}
+
+Status LsmEngine::compact(const KeyRange& range) {
+  LDB_TRY(flush());
+  for (int level = 0; level < kLevels; ++level) LDB_TRY(compact_level_range(level, range));
+  return {};
+}
+
+// Log.
+
+void LsmEngine::run_log_upkeep() {
+  {
+    rt::MutexLock lock(mutex_);
+    upkeep_wanted_ = false;
+  }
+  const Status status = upkeep_log();
+  rt::MutexLock lock(mutex_);
+  note_failure(upkeep_failure_, status, "cannot prepare the log; it will be tried again");
+  if (!status) upkeep_wanted_ = true;
+  upkeep_running_ = false;
+  task_done();
+}
+
+Status LsmEngine::upkeep_log() {
+  LogPosition flushed;
+  LogPosition begin;
+  {
+    rt::MutexLock lock(manifest_mutex_);
+    flushed = state_.log_flushed;
+    begin = state_.log_begin;
+  }
+  const LogPosition keep = log_->keep_from(flushed, options_.max_log_bytes);
+  if (keep.segment > begin.segment) {
+    VersionEdit edit;
+    edit.log_begin = keep;
+    LDB_TRY(install(edit, 0));
+  }
+  return log_->wants_next() ? log_->prepare_next() : Status();
+}
+
+void LsmEngine::release_log(LogPosition position) {
+  if (!usable()) return;
+  log_->release(position);
+  rt::MutexLock lock(mutex_);
+  upkeep_wanted_ = true;
+  schedule();
+}
+
+}  // namespace ldb::storage

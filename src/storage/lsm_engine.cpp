@@ -1,0 +1,258 @@
+// The read path and everything that only looks.
+#include "storage/lsm_engine.hpp"
+
+#include <algorithm>
+
+#include "storage/file_names.hpp"
+#include "storage/iterator/level_iterator.hpp"
+#include "storage/iterator/merging_iterator.hpp"
+#include "storage/iterator/view_iterator.hpp"
+#include "storage/wal/change_reader.hpp"
+
+namespace ldb::storage {
+namespace {
+
+class LsmView final : public ReadView {
+ public:
+  LsmView(OpenViews& views, std::uint64_t sequence) : views_(views), sequence_(sequence) {}
+  ~LsmView() override { views_.close(sequence_); }
+  std::uint64_t sequence() const override { return sequence_; }
+
+ private:
+  OpenViews& views_;
+  const std::uint64_t sequence_;
+};
+
+bool outside(const TableMeta& table, const KeyRange& range) {
+  return (range.lower && table.ends_before(*range.lower)) || (range.upper && table.smallest >= *range.upper);
+}
+
+}  // namespace
+
+Status LsmEngine::usable() const {
+  return closed_.load(std::memory_order_acquire) ? Status(StatusCode::kAborted, "storage engine is closed") : Status();
+}
+
+void LsmEngine::log_line(LogLevel level, const std::string& line) const {
+  if (options_.log_sink != nullptr) options_.log_sink->log(level, "storage", directory_ + ": " + line);
+}
+
+std::string LsmEngine::path(std::string_view name) const { return join_path(directory_, name); }
+
+std::shared_ptr<const ReadState> LsmEngine::read_state() const {
+  rt::MutexLock lock(read_mutex_);
+  return read_state_;
+}
+
+std::unique_ptr<ReadView> LsmEngine::view() { return std::make_unique<LsmView>(views_, views_.open(published_)); }
+
+Result<std::optional<std::string>> LsmEngine::get(const ReadView* view, std::string_view key) {
+  LDB_TRY(usable());
+  // First the state, then the sequence: the other way round a compaction in between could drop what the sequence still shows.
+  const auto state = read_state();
+  const std::uint64_t sequence = view != nullptr ? view->sequence() : published_.load(std::memory_order_acquire);
+  LDB_ASSIGN_OR_RETURN(PointResult result, find(*state, key, sequence, true));
+  if (!result.found || tag_kind(result.tag) != EntryKind::kPut) return std::optional<std::string>();
+  return std::optional<std::string>(std::move(result.value));
+}
+
+Result<std::uint64_t> LsmEngine::newest_sequence(std::string_view key) {
+  LDB_TRY(usable());
+  LDB_ASSIGN_OR_RETURN(const PointResult result, find(*read_state(), key, kMaxSequence, false));
+  return result.found ? tag_sequence(result.tag) : std::uint64_t{0};
+}
+
+/// The newest of all entries for the key, a range tombstone counting as a deletion. Sources are asked from the newest to the
+/// oldest, and every source is newer than the next one in all its keys, so the first that knows the key decides.
+Result<PointResult> LsmEngine::find(const ReadState& state, std::string_view key, std::uint64_t sequence, bool want_value) const {
+  PointResult result;
+  std::uint64_t tombstone = 0;
+  const auto decided = [&] {
+    if (tombstone > (result.found ? tag_sequence(result.tag) : 0)) {
+      result = {true, make_tag(tombstone, EntryKind::kDelete), {}};
+    }
+    return result.found;
+  };
+  const auto look_in = [&](const Memtable& memtable) {
+    result = memtable.get(key, sequence, want_value);
+    if (const auto list = memtable.tombstones()) tombstone = list->covering(key, sequence);
+    return decided();
+  };
+  if (look_in(*state.active)) return result;
+  for (const auto& memtable : state.immutables) {
+    if (look_in(*memtable)) return result;
+  }
+  for (const TablePtr& table : state.version->levels[0]) {
+    if (table->meta.starts_after(key) || table->meta.ends_before(key)) continue;
+    LDB_TRY(find_in_table(*table, key, sequence, want_value, result, tombstone).error());
+    if (decided()) return result;
+  }
+  for (int level = 1; level < kLevels; ++level) {
+    const auto& tables = state.version->levels[static_cast<std::size_t>(level)];
+    if (tables.empty()) continue;
+    const std::size_t index = state.version->find(level, key);
+    if (index == tables.size() || tables[index]->meta.starts_after(key)) continue;
+    LDB_TRY(find_in_table(*tables[index], key, sequence, want_value, result, tombstone).error());
+    if (decided()) return result;
+  }
+  return result;
+}
+
+Result<bool> LsmEngine::find_in_table(const TableFile& table, std::string_view key, std::uint64_t sequence, bool want_value,
+                                      PointResult& result, std::uint64_t& tombstone) const {
+  LDB_ASSIGN_OR_RETURN(const auto reader, const_cast<TableCache&>(table_cache_).find(table.meta.number));
+  LDB_ASSIGN_OR_RETURN(result, reader->get(key, sequence, want_value));
+  if (reader->tombstones()) tombstone = reader->tombstones()->covering(key, sequence);
+  return result.found;
+}
+
+Result<std::unique_ptr<Iterator>> LsmEngine::iterate(const ReadView* view, KeyRange range) {
+  LDB_TRY(usable());
+  const auto state = read_state();
+  ViewIteratorSources sources;
+  sources.sequence = view != nullptr ? view->sequence() : published_.load(std::memory_order_acquire);
+  std::vector<std::unique_ptr<InternalIterator>> children;
+  const auto add_tombstones = [&](std::shared_ptr<const FragmentedTombstones> list) {
+    if (list) sources.tombstones.push_back(std::move(list));
+  };
+  const auto add_memtable = [&](const Memtable& memtable) {
+    children.push_back(memtable.iterate());
+    add_tombstones(memtable.tombstones());
+  };
+  add_memtable(*state->active);
+  for (const auto& memtable : state->immutables) add_memtable(*memtable);
+  for (int level = 0; level < kLevels; ++level) {
+    std::vector<TablePtr> tables;
+    for (const TablePtr& table : state->version->levels[static_cast<std::size_t>(level)]) {
+      if (outside(table->meta, range)) continue;
+      if (level == 0 || table->meta.range_tombstones > 0) {
+        LDB_ASSIGN_OR_RETURN(const auto reader, table_cache_.find(table->meta.number));
+        add_tombstones(reader->tombstones());
+        if (level == 0) children.push_back(reader->iterate());
+      }
+      tables.push_back(table);
+    }
+    if (level > 0 && !tables.empty()) children.push_back(new_level_iterator(table_cache_, std::move(tables), true));
+  }
+  sources.pin = state;
+  sources.entries = new_merging_iterator(std::move(children));
+  sources.range = std::move(range);
+  return new_view_iterator(std::move(sources));
+}
+
+Result<std::unique_ptr<ChangeReader>> LsmEngine::changes(LogPosition from) {
+  LDB_TRY(usable());
+  if (from > log_->synced_end()) {
+    return Status(StatusCode::kInvalidArgument, "log position is beyond the synced end of the log");
+  }
+  // The very beginning, as long as nothing of it was released.
+  if (from < LogPosition{1, kSegmentHeaderBytes}) from = {1, kSegmentHeaderBytes};
+  return new_change_reader(fs_, *log_, from);
+}
+
+void LsmEngine::set_collection_policy(const CollectionPolicy* policy) {
+  rt::MutexLock lock(mutex_);
+  // A compaction under way may still hold the old one.
+  while (compaction_running_) changed_.wait(mutex_);
+  policy_ = policy;
+}
+
+std::uint64_t LsmEngine::approximate_size(const KeyRange& range) {
+  if (!usable()) return 0;
+  const auto state = read_state();
+  std::uint64_t total = 0;
+  const auto add_memtable = [&](const Memtable& memtable) {
+    if (!range.lower && !range.upper) {
+      total += memtable.memory_usage();
+      return;
+    }
+    constexpr int kSample = 1000;
+    int seen = 0;
+    std::uint64_t bytes = 0;
+    const auto it = memtable.iterate();
+    for (it->seek(range.lower ? std::string_view(*range.lower) : std::string_view(), kFirstTag); it->valid(); it->next()) {
+      if (range.upper && it->key() >= *range.upper) break;
+      bytes += it->key().size() + it->value().size();
+      if (++seen == kSample) {
+        bytes = std::max<std::uint64_t>(bytes, memtable.memory_usage() / 2);
+        break;
+      }
+    }
+    total += bytes;
+  };
+  add_memtable(*state->active);
+  for (const auto& memtable : state->immutables) add_memtable(*memtable);
+  for (const auto& tables : state->version->levels) {
+    for (const TablePtr& table : tables) {
+      if (outside(table->meta, range)) continue;
+      std::uint64_t from = 0;
+      std::uint64_t to = table->meta.file_size;
+      const bool cut_left = range.lower && *range.lower > table->meta.smallest;
+      const bool cut_right = range.upper && *range.upper <= table->meta.largest;
+      if (cut_left || cut_right) {
+        const auto reader = table_cache_.find(table->meta.number);
+        if (!reader) continue;
+        if (cut_left) from = (*reader)->approximate_offset(*range.lower);
+        if (cut_right) to = (*reader)->approximate_offset(*range.upper);
+      }
+      total += to > from ? to - from : 0;
+    }
+  }
+  return total;
+}
+
+std::size_t LsmEngine::memory_usage() const {
+  const auto state = read_state();
+  std::size_t total = state->active->memory_usage() + block_cache_.memory_usage() + table_cache_.memory_usage();
+  for (const auto& memtable : state->immutables) total += memtable->memory_usage();
+  return total;
+}
+
+std::vector<EngineProperty> LsmEngine::properties() {
+  std::vector<EngineProperty> result;
+  const auto add = [&](std::string name, std::string value) { result.push_back({std::move(name), std::move(value)}); };
+  const auto number = [&](std::string name, std::uint64_t value) { add(std::move(name), std::to_string(value)); };
+  const auto counter = [&](std::string name, const rt::Atomic<std::uint64_t>& value) {
+    number(std::move(name), value.load(std::memory_order_relaxed));
+  };
+  const auto state = read_state();
+  add("engine", "lsm");
+  add("directory", directory_);
+  number("last_sequence", published_.load());
+  number("open_views", views_.count());
+  number("memtable_bytes", state->active->memory_usage());
+  number("memtable_entries", state->active->entries());
+  number("immutable_memtables", state->immutables.size());
+  for (int level = 0; level < kLevels; ++level) {
+    const std::string prefix = "level" + std::to_string(level);
+    number(prefix + "_tables", state->version->levels[static_cast<std::size_t>(level)].size());
+    number(prefix + "_bytes", state->version->level_bytes(level));
+  }
+  number("block_cache_bytes", block_cache_.memory_usage());
+  number("block_cache_hits", block_cache_.hits());
+  number("block_cache_misses", block_cache_.misses());
+  number("table_cache_bytes", table_cache_.memory_usage());
+  number("log_bytes", log_->total_bytes());
+  number("log_segments", log_->segment_count());
+  number("log_syncs", log_->syncs());
+  number("log_bytes_written", log_->bytes_written());
+  counter("writes", counters_.writes);
+  counter("write_groups", counters_.groups);
+  counter("user_bytes", counters_.user_bytes);
+  counter("flushes", counters_.flushes);
+  counter("flush_bytes", counters_.flush_bytes);
+  counter("compactions", counters_.compactions);
+  counter("table_moves", counters_.moves);
+  counter("compaction_read_bytes", counters_.compaction_read_bytes);
+  counter("compaction_write_bytes", counters_.compaction_write_bytes);
+  counter("entries_dropped", counters_.entries_dropped);
+  counter("stalls", counters_.stalls);
+  counter("stall_ns", counters_.stall_ns);
+  rt::MutexLock lock(mutex_);
+  if (!flush_failure_) add("flush_failure", flush_failure_.to_string());
+  if (!compaction_failure_) add("compaction_failure", compaction_failure_.to_string());
+  if (!upkeep_failure_) add("log_failure", upkeep_failure_.to_string());
+  return result;
+}
+
+}  // namespace ldb::storage

@@ -1,0 +1,198 @@
+// The LSM engine: log, memtables, levels of tables. docs/ARCHITECTURE.md walks through a write; README.md lists the rooms.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/rt/rt.hpp"
+#include "ldb/executor.hpp"
+#include "ldb/file_system.hpp"
+#include "ldb/log_sink.hpp"
+#include "ldb/storage_engine.hpp"
+#include "storage/cache/block_cache.hpp"
+#include "storage/cache/table_cache.hpp"
+#include "storage/compaction/compaction_picker.hpp"
+#include "storage/manifest/manifest.hpp"
+#include "storage/memtable/memtable.hpp"
+#include "storage/open_views.hpp"
+#include "storage/sstable/table_builder.hpp"
+#include "storage/wal/log.hpp"
+
+namespace ldb::storage {
+
+class LsmEngine;
+
+/// What a read looks at, frozen: a read takes a share and is not disturbed by flushes and compactions.
+struct ReadState {
+  std::shared_ptr<Memtable> active;
+  std::vector<std::shared_ptr<Memtable>> immutables;  // newest first
+  std::shared_ptr<const Version> version;
+};
+
+/// A batch in the write queue. Owned by the caller of submit(); its destructor waits if nobody did.
+struct LsmWrite final : StorageEngine::PendingWrite {
+  explicit LsmWrite(LsmEngine& e) : engine(e) {}
+  ~LsmWrite() override;
+
+  LsmEngine& engine;
+  std::string body;  // encoded by the submitting thread, so that the leader only copies
+  std::uint64_t body_checksum = 0;
+  std::uint64_t first_sequence = 0;
+  std::uint64_t sequences = 0;  // 0: nothing to log, only a sync
+  std::uint8_t flags = 0;
+  SyncPolicy sync = SyncPolicy::kOs;
+  bool switch_memtable = false;  // flush(): start a new memtable behind this write
+
+  // Guarded by the engine's queue mutex.
+  LsmWrite* next = nullptr;
+  bool done = false;
+  bool waiting = false;
+  Status status;
+  rt::CondVar wake_up;
+};
+
+/// Lock order: manifest_mutex_, then mutex_, then read_mutex_; queue_mutex_ and those of the parts are leaves.
+class LsmEngine final : public StorageEngine {
+ public:
+  static Result<std::unique_ptr<StorageEngine>> open(const std::string& directory, const EngineOptions& options);
+  ~LsmEngine() override;
+
+  Result<std::unique_ptr<PendingWrite>> submit(WriteBatch batch, SyncPolicy sync) override;
+  Result<std::uint64_t> wait(std::unique_ptr<PendingWrite> write) override;
+  Status throttle() override;
+  std::unique_ptr<ReadView> view() override;
+  Result<std::optional<std::string>> get(const ReadView* view, std::string_view key) override;
+  Result<std::uint64_t> newest_sequence(std::string_view key) override;
+  Result<std::unique_ptr<Iterator>> iterate(const ReadView* view, KeyRange range) override;
+  Status sync() override;
+  LogPosition log_end() const override { return log_->synced_end(); }
+  LogPosition log_begin() const override { return log_->begin(); }
+  Result<std::unique_ptr<ChangeReader>> changes(LogPosition from) override;
+  void release_log(LogPosition position) override;
+  void set_log_listener(std::function<void()> listener) override;
+  void set_collection_policy(const CollectionPolicy* policy) override;
+  Status flush() override;
+  Status compact(const KeyRange& range) override;
+  std::uint64_t approximate_size(const KeyRange& range) override;
+  std::size_t memory_usage() const override;
+  std::vector<EngineProperty> properties() override;
+  std::string_view name() const override { return "lsm"; }
+  Status close() override;
+
+  /// Blocks until the write is done; also called by forgotten writes.
+  void finish(LsmWrite& write);
+
+ private:
+  LsmEngine(std::string directory, const EngineOptions& options);
+
+  // lsm_open.cpp
+  Status start();
+  Status check_tables(const ManifestState& state) const;
+  Status replay(LogPosition at, const RecordHeader& header, std::string_view body);
+  void remove_orphans();
+
+  // lsm_write.cpp: all but submit() by the leader, one thread at a time.
+  Status enqueue(LsmWrite& write);
+  void take_group(LsmWrite& until, std::vector<LsmWrite*>& group) LDB_REQUIRES(queue_mutex_);
+  Status commit_group(const std::vector<LsmWrite*>& group);
+  Status log_group(const std::vector<LsmWrite*>& group);
+  Status make_room();
+  void switch_memtable() LDB_REQUIRES(mutex_);
+  static Status insert(Memtable& memtable, const LsmWrite& write);
+  void notify_log_listener();
+
+  // lsm_background.cpp
+  void schedule() LDB_REQUIRES(mutex_);
+  bool submit_task(TaskPriority priority, void (LsmEngine::*task)()) LDB_REQUIRES(mutex_);
+  void task_done() LDB_REQUIRES(mutex_);
+  void run_flush();
+  void run_compaction();
+  void run_log_upkeep();
+  Status flush_immutables();
+  Status write_memtables(const std::vector<std::shared_ptr<Memtable>>& memtables, VersionEdit& edit);
+  Status compact_tables(const CompactionJob& job);
+  Status write_compaction(const CompactionJob& job, VersionEdit& edit);
+  Status compact_level_range(int level, const KeyRange& range);
+  /// Makes the edit durable and current. `flushed`: how many of the oldest immutable memtables it replaces.
+  Status install(VersionEdit& edit, std::size_t flushed);
+  Status upkeep_log();
+  void remove_obsolete_files();
+  void note_failure(Status& where, const Status& status, std::string_view what) LDB_REQUIRES(mutex_);
+  void set_read_state(std::shared_ptr<const ReadState> state) LDB_REQUIRES(mutex_);
+  void update_pressure() LDB_REQUIRES(mutex_);
+  TableOptions table_options(int level) const;
+
+  std::shared_ptr<const ReadState> read_state() const;
+  Result<PointResult> find(const ReadState& state, std::string_view key, std::uint64_t sequence, bool want_value) const;
+  Result<bool> find_in_table(const TableFile& table, std::string_view key, std::uint64_t sequence, bool want_value,
+                             PointResult& result, std::uint64_t& tombstone) const;
+  Status usable() const;
+  void log_line(LogLevel level, const std::string& line) const;
+  std::string path(std::string_view name) const;
+
+  // Constant after start().
+  const std::string directory_;
+  const EngineOptions options_;
+  FileSystem& fs_;
+  std::unique_ptr<FileLock> directory_lock_;
+  std::unique_ptr<Executor> own_executor_;
+  Executor* executor_ = nullptr;
+  const std::shared_ptr<ObsoleteTables> obsolete_;
+  BlockCache block_cache_;
+  TableCache table_cache_;
+  std::unique_ptr<Log> log_;
+
+  rt::Atomic<bool> closed_{false};
+  rt::Atomic<std::uint64_t> published_{0};  // the newest sequence that readers may see
+  OpenViews views_;
+
+  // Write queue.
+  rt::Mutex queue_mutex_;
+  LsmWrite* queue_head_ LDB_GUARDED_BY(queue_mutex_) = nullptr;
+  LsmWrite* queue_tail_ LDB_GUARDED_BY(queue_mutex_) = nullptr;
+  bool leader_active_ LDB_GUARDED_BY(queue_mutex_) = false;
+  std::uint64_t next_sequence_ LDB_GUARDED_BY(queue_mutex_) = 1;
+  rt::CondVar leader_gone_;
+  // The leader's own.
+  std::vector<LsmWrite*> group_;
+  std::shared_ptr<Memtable> active_;    // same as in the read state
+  std::uint64_t upkeep_asked_for_ = 0;  // log segment whose successor was asked for
+
+  // The tree.
+  rt::Mutex manifest_mutex_;  // held while an edit is written
+  ManifestState state_ LDB_GUARDED_BY(manifest_mutex_);
+  std::unique_ptr<ManifestWriter> manifest_ LDB_GUARDED_BY(manifest_mutex_);
+  rt::Atomic<std::uint64_t> next_file_number_{1};
+
+  mutable rt::Mutex mutex_;
+  rt::CondVar changed_;  // background work was done, or failed
+  bool stopping_ LDB_GUARDED_BY(mutex_) = false;
+  unsigned tasks_ LDB_GUARDED_BY(mutex_) = 0;
+  bool flush_running_ LDB_GUARDED_BY(mutex_) = false;
+  bool compaction_running_ LDB_GUARDED_BY(mutex_) = false;
+  bool upkeep_running_ LDB_GUARDED_BY(mutex_) = false;
+  bool upkeep_wanted_ LDB_GUARDED_BY(mutex_) = false;
+  Status flush_failure_ LDB_GUARDED_BY(mutex_);
+  Status compaction_failure_ LDB_GUARDED_BY(mutex_);
+  Status upkeep_failure_ LDB_GUARDED_BY(mutex_);
+  std::int64_t retry_at_ns_ LDB_GUARDED_BY(mutex_) = 0;
+  CompactionPicker picker_ LDB_GUARDED_BY(mutex_);
+  const CollectionPolicy* policy_ LDB_GUARDED_BY(mutex_) = nullptr;
+  rt::Atomic<unsigned> pressure_{0};  // 0: writers need not look any closer
+
+  mutable rt::Mutex read_mutex_;
+  std::shared_ptr<const ReadState> read_state_ LDB_GUARDED_BY(read_mutex_);
+
+  rt::Mutex listener_mutex_;
+  std::function<void()> listener_ LDB_GUARDED_BY(listener_mutex_);
+
+  struct Counters {
+    rt::Atomic<std::uint64_t> writes{0}, groups{0}, user_bytes{0}, flushes{0}, flush_bytes{0}, compactions{0}, moves{0},
+        compaction_read_bytes{0}, compaction_write_bytes{0}, entries_dropped{0}, stalls{0}, stall_ns{0};
+  } counters_;
+};
+
+}  // namespace ldb::storage

@@ -1,0 +1,224 @@
+// Opening and closing: recovery of the tree from the manifest and of the memtables from the log.
+#include <algorithm>
+#include <set>
+
+#include "storage/file_names.hpp"
+#include "storage/lsm_engine.hpp"
+#include "storage/wal/batch_codec.hpp"
+#include "storage/wal/log_recovery.hpp"
+
+namespace ldb::storage {
+namespace {
+
+constexpr std::size_t kMaxOpenTables = 512;
+
+Status check_options(const EngineOptions& options) {
+  const auto bad = [](const char* what) { return Status(StatusCode::kInvalidArgument, std::string("EngineOptions: ") + what); };
+  if (options.memtable_bytes < 16 << 10) return bad("memtable_bytes must be at least 16 KiB");
+  if (options.block_bytes < 256 || options.block_bytes > 16 << 20) return bad("block_bytes must be between 256 and 16 MiB");
+  if (options.log_segment_bytes < 16 << 10) return bad("log_segment_bytes must be at least 16 KiB");
+  if (options.compression_level < 0 || options.compression_level > 22) return bad("compression_level must be between 0 and 22");
+  if (options.bloom_bits_per_key > 64) return bad("bloom_bits_per_key must be at most 64");
+  if (options.executor == nullptr && (options.background_threads < 1 || options.background_threads > 64)) {
+    return bad("background_threads must be between 1 and 64");
+  }
+  return {};
+}
+
+}  // namespace
+
+LsmEngine::LsmEngine(std::string directory, const EngineOptions& options)
+    : directory_(std::move(directory)),
+      options_(options),
+      fs_(options.file_system != nullptr ? *options.file_system : posix_file_system()),
+      executor_(options.executor),
+      obsolete_(std::make_shared<ObsoleteTables>()),
+      block_cache_(options.block_cache_bytes),
+      table_cache_(fs_, directory_, kMaxOpenTables, &block_cache_),
+      picker_(8 * std::uint64_t{options.memtable_bytes}, options.compression_level > 0) {}
+
+Result<std::unique_ptr<StorageEngine>> LsmEngine::open(const std::string& directory, const EngineOptions& options) {
+  LDB_TRY(check_options(options));
+  auto engine = std::unique_ptr<LsmEngine>(new LsmEngine(directory, options));
+  if (Status status = engine->start(); !status) {
+    engine->closed_.store(true);  // nothing to close
+    return status.with_context("open storage " + directory);
+  }
+  return std::unique_ptr<StorageEngine>(std::move(engine));
+}
+
+Status LsmEngine::start() {
+  LDB_ASSIGN_OR_RETURN(const bool exists, fs_.exists(path(kCurrentName)));
+  if (!exists && !options_.create_if_missing) return Status(StatusCode::kNotFound, directory_ + ": no database here");
+  LDB_TRY(fs_.create_directory(directory_));
+  LDB_ASSIGN_OR_RETURN(directory_lock_, fs_.lock(path(kLockName)));
+
+  LDB_ASSIGN_OR_RETURN(ManifestState state, read_manifest(fs_, directory_, options_.log_sink, obsolete_));
+  LDB_TRY(check_tables(state));
+  LogRecoveryRequest request;
+  request.file_system = &fs_;
+  request.log_sink = options_.log_sink;
+  request.directory = directory_;
+  request.begin = state.log_begin;
+  request.replay_from = state.log_flushed;
+  const LogPosition start = state.log_flushed.segment == 0 ? LogPosition{1, kSegmentHeaderBytes} : state.log_flushed;
+  active_ = std::make_shared<Memtable>(start);
+  {
+    rt::MutexLock lock(read_mutex_);
+    read_state_ = std::make_shared<const ReadState>(ReadState{active_, {}, state.version});
+  }
+  published_.store(state.last_sequence);
+  LDB_ASSIGN_OR_RETURN(LogState log_state, recover_log(request, [this](LogPosition at, const RecordHeader& h,
+                                                                       std::string_view body) { return replay(at, h, body); }));
+  {
+    // A new manifest for every opening: the old one may end in a torn edit.
+    rt::MutexLock lock(manifest_mutex_);
+    state_ = std::move(state);
+    const std::uint64_t number = std::max(state_.next_file_number, state_.manifest_number + 1);
+    next_file_number_.store(number + 1);
+    state_.next_file_number = number + 1;
+    LDB_ASSIGN_OR_RETURN(manifest_, ManifestWriter::create(fs_, directory_, number, state_));
+  }
+  LDB_ASSIGN_OR_RETURN(log_, Log::open({&fs_, options_.log_sink, directory_, options_.log_segment_bytes}, std::move(log_state)));
+  remove_orphans();
+  {
+    rt::MutexLock lock(queue_mutex_);
+    next_sequence_ = published_.load() + 1;
+  }
+  if (executor_ == nullptr) {
+    own_executor_ = new_thread_pool(options_.background_threads);
+    executor_ = own_executor_.get();
+  }
+  rt::MutexLock lock(mutex_);
+  update_pressure();
+  schedule();
+  return {};
+}
+
+Status LsmEngine::check_tables(const ManifestState& state) const {
+  for (const auto& tables : state.version->levels) {
+    for (const TablePtr& table : tables) {
+      const std::string file = path(table_name(table->meta.number));
+      const auto size = fs_.file_size(file);
+      if (!size) {
+        if (size.error().code() != StatusCode::kNotFound) return size.error();
+        return Status(StatusCode::kCorruption, file + ": missing, but the manifest names it");
+      }
+      if (*size != table->meta.file_size) {
+        return Status(StatusCode::kCorruption, file + ": has " + std::to_string(*size) + " bytes, but the manifest says " +
+                                                   std::to_string(table->meta.file_size));
+      }
+    }
+  }
+  return {};
+}
+
+Status LsmEngine::replay(LogPosition at, const RecordHeader& header, std::string_view body) {
+  BatchReader batch(body, (header.flags & kRecordHasCommit) != 0);
+  if (!batch.ok()) return Status(StatusCode::kCorruption, "undecodable batch");
+  if (header.sequence + batch.sequences() > kMaxSequence) return Status(StatusCode::kCorruption, "impossible sequence");
+  if (active_->memory_usage() >= options_.memtable_bytes) {
+    auto state = std::make_shared<ReadState>(*read_state());
+    state->immutables.insert(state->immutables.begin(), active_);
+    active_ = std::make_shared<Memtable>(at);
+    state->active = active_;
+    rt::MutexLock lock(read_mutex_);
+    read_state_ = std::move(state);
+  }
+  BatchReader::Operation op;
+  std::uint64_t sequence = header.sequence;
+  while (batch.next(op)) active_->add(op.key, make_tag(sequence++, op.kind), op.value);
+  if (!batch.ok()) return Status(StatusCode::kCorruption, "undecodable batch");
+  active_->count_batch();
+  published_.store(std::max(published_.load(), header.sequence + batch.sequences() - 1));
+  return {};
+}
+
+void LsmEngine::remove_orphans() {
+  const auto names = fs_.list(directory_);
+  if (!names) return;
+  std::set<std::uint64_t> live;
+  std::uint64_t manifest = 0;
+  LogPosition log_begin;
+  {
+    rt::MutexLock lock(manifest_mutex_);
+    for (const auto& tables : state_.version->levels) {
+      for (const TablePtr& table : tables) live.insert(table->meta.number);
+    }
+    manifest = manifest_->number();
+    log_begin = state_.log_begin;
+  }
+  for (const std::string& name : *names) {
+    const FileName file = parse_file_name(name);
+    bool orphan = false;
+    switch (file.type) {
+      case FileType::kTable:
+        orphan = !live.contains(file.number);
+        break;
+      case FileType::kManifest:
+        orphan = file.number != manifest;
+        break;
+      case FileType::kLog:
+        orphan = file.number < log_begin.segment;
+        break;
+      case FileType::kTemporary:
+        orphan = true;
+        break;
+      case FileType::kCurrent:
+      case FileType::kLock:
+      case FileType::kUnknown:
+        break;
+    }
+    if (!orphan) continue;
+    if (Status status = fs_.remove(path(name)); !status)
+      log_line(LogLevel::kWarning, "cannot remove an orphan: " + status.to_string());
+  }
+}
+
+LsmEngine::~LsmEngine() {
+  (void)close();
+  own_executor_ = nullptr;
+}
+
+Status LsmEngine::close() {
+  {
+    // Wait for the write leader, if there is one, and take its place for good.
+    rt::MutexLock lock(queue_mutex_);
+    if (closed_.load()) return {};
+    while (leader_active_) leader_gone_.wait(queue_mutex_);
+    if (closed_.load()) return {};
+    leader_active_ = true;
+    closed_.store(true);
+    for (LsmWrite* write = queue_head_; write != nullptr; write = write->next) {
+      write->status = Status(StatusCode::kAborted, "storage engine was closed before the write was logged");
+      write->done = true;
+      if (write->waiting) write->wake_up.notify_one();
+    }
+    queue_head_ = queue_tail_ = nullptr;
+    leader_active_ = false;
+  }
+  {
+    rt::MutexLock lock(mutex_);
+    stopping_ = true;
+    changed_.notify_all();
+    while (tasks_ > 0) changed_.wait(mutex_);
+  }
+  remove_obsolete_files();
+  const Status status = log_->close();
+  {
+    rt::MutexLock lock(manifest_mutex_);
+    manifest_ = nullptr;
+  }
+  directory_lock_ = nullptr;
+  return status;
+}
+
+}  // namespace ldb::storage
+
+namespace ldb {
+
+Result<std::unique_ptr<StorageEngine>> open_lsm_engine(const std::string& directory, const EngineOptions& options) {
+  return storage::LsmEngine::open(directory, options);
+}
+
+}  // namespace ldb

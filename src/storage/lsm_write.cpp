@@ -1,0 +1,241 @@
+// The write path: a queue whose waiters elect a leader, which logs and applies a group for all of them.
+#include "storage/batch_check.hpp"
+#include "storage/lsm_engine.hpp"
+#include "storage/wal/batch_codec.hpp"
+
+namespace ldb::storage {
+namespace {
+
+constexpr std::size_t kMaxGroupBytes = 1 << 20;
+constexpr std::size_t kMaxGroupWrites = 1024;
+constexpr std::size_t kMaxBufferedLogBytes = 64 << 10;
+constexpr std::size_t kMaxImmutables = 16;          // beyond it even writers that do not call throttle() wait
+constexpr std::uint64_t kMaxUnflushedSegments = 4;  // so that recovery stays short and the log can be released
+
+}  // namespace
+
+LsmWrite::~LsmWrite() { engine.finish(*this); }
+
+Result<std::unique_ptr<StorageEngine::PendingWrite>> LsmEngine::submit(WriteBatch batch, SyncPolicy sync) {
+  LDB_TRY(usable());
+  LDB_TRY(check_batch(batch));
+  LDB_TRY(log_->poisoned());
+  auto write = std::make_unique<LsmWrite>(*this);
+  encode_batch(write->body, batch);
+  write->body_checksum = record_body_checksum(write->body);
+  write->sequences = operation_count(batch);
+  write->flags = batch.has_commit() ? kRecordHasCommit : 0;
+  write->sync = sync;
+  LDB_TRY(enqueue(*write));
+  return std::unique_ptr<PendingWrite>(std::move(write));
+}
+
+Status LsmEngine::enqueue(LsmWrite& write) {
+  rt::MutexLock lock(queue_mutex_);
+  if (Status status = usable(); !status) {
+    write.done = true;
+    return status;
+  }
+  write.first_sequence = next_sequence_;
+  next_sequence_ += write.sequences;
+  (queue_head_ == nullptr ? queue_head_ : queue_tail_->next) = &write;
+  queue_tail_ = &write;
+  return {};
+}
+
+Result<std::uint64_t> LsmEngine::wait(std::unique_ptr<PendingWrite> pending) {
+  auto& write = static_cast<LsmWrite&>(*pending);
+  finish(write);
+  LDB_TRY(write.status);
+  return write.first_sequence + write.sequences - 1;
+}
+
+void LsmEngine::finish(LsmWrite& write) {
+  rt::MutexLock lock(queue_mutex_);
+  while (!write.done) {
+    if (leader_active_) {
+      write.waiting = true;
+      write.wake_up.wait(queue_mutex_);
+      continue;
+    }
+    leader_active_ = true;
+    take_group(write, group_);
+    lock.unlock();
+    const Status status = commit_group(group_);
+    lock.lock();
+    leader_active_ = false;
+    for (LsmWrite* member : group_) {
+      member->status = status;
+      member->done = true;
+      if (member->waiting) member->wake_up.notify_one();
+    }
+    // Somebody who sleeps must take over; those who have not come to wait() yet will find the place free.
+    LsmWrite* heir = queue_head_;
+    while (heir != nullptr && !heir->waiting) heir = heir->next;
+    if (heir != nullptr) heir->wake_up.notify_one();
+    leader_gone_.notify_all();
+  }
+}
+
+void LsmEngine::take_group(LsmWrite& until, std::vector<LsmWrite*>& group) {
+  group.clear();
+  std::size_t bytes = 0;
+  bool have_own = false;
+  while (queue_head_ != nullptr && group.size() < kMaxGroupWrites) {
+    LsmWrite* const write = queue_head_;
+    if (!group.empty() && bytes + write->body.size() > kMaxGroupBytes) break;
+    // Others ride along, but not so many that the leader's own write would be slow when it is small.
+    if (have_own && bytes > kMaxGroupBytes / 8 && until.body.size() < kMaxGroupBytes / 8) break;
+    bytes += write->body.size();
+    have_own |= write == &until;
+    group.push_back(write);
+    queue_head_ = write->next;
+    write->next = nullptr;
+  }
+  if (queue_head_ == nullptr) queue_tail_ = nullptr;
+}
+
+Status LsmEngine::commit_group(const std::vector<LsmWrite*>& group) {
+  LDB_TRY(log_->poisoned());
+  LDB_TRY(make_room());
+  const LogPosition synced_before = log_->synced_end();
+  if (Status status = log_group(group); !status) {
+    return Status(StatusCode::kOutcomeUnknown, std::string(status.message())).with_detail(status.to_string());
+  }
+  bool switch_wanted = false;
+  std::uint64_t last = 0;
+  for (const LsmWrite* write : group) {
+    if (write->sequences > 0) {
+      if (Status status = insert(*active_, *write); !status) return status;
+      last = write->first_sequence + write->sequences - 1;
+      counters_.user_bytes.fetch_add(write->body.size(), std::memory_order_relaxed);
+    }
+    switch_wanted |= write->switch_memtable;
+  }
+  if (last != 0) published_.store(last, std::memory_order_release);
+  counters_.groups.fetch_add(1, std::memory_order_relaxed);
+  counters_.writes.fetch_add(group.size(), std::memory_order_relaxed);
+  if (switch_wanted && !active_->empty()) {
+    LDB_TRY(log_->write_out());
+    rt::MutexLock lock(mutex_);
+    switch_memtable();
+  }
+  if (log_->synced_end() != synced_before) notify_log_listener();
+  return {};
+}
+
+Status LsmEngine::log_group(const std::vector<LsmWrite*>& group) {
+  SyncPolicy most = SyncPolicy::kNone;
+  for (const LsmWrite* write : group) {
+    most = std::max(most, write->sync);
+    if (write->sequences == 0) continue;
+    LDB_TRY(log_->append(RecordType::kBatch, write->flags, write->first_sequence, write->body_checksum, write->body));
+  }
+  if (most == SyncPolicy::kSync) return log_->sync();
+  if (most == SyncPolicy::kOs || log_->buffered_bytes() > kMaxBufferedLogBytes) return log_->write_out();
+  return {};
+}
+
+Status LsmEngine::insert(Memtable& memtable, const LsmWrite& write) {
+  BatchReader batch(write.body, (write.flags & kRecordHasCommit) != 0);
+  BatchReader::Operation op;
+  std::uint64_t sequence = write.first_sequence;
+  while (batch.next(op)) memtable.add(op.key, make_tag(sequence++, op.kind), op.value);
+  memtable.count_batch();
+  return batch.ok() ? Status() : Status(StatusCode::kInternal, "own batch does not decode");
+}
+
+Status LsmEngine::make_room() {
+  const LogPosition position = log_->position();
+  if (position.offset > options_.log_segment_bytes / 2 && upkeep_asked_for_ != position.segment) {
+    upkeep_asked_for_ = position.segment;
+    rt::MutexLock lock(mutex_);
+    upkeep_wanted_ = true;
+    schedule();
+  }
+  const bool full = active_->memory_usage() >= options_.memtable_bytes;
+  const bool old = position.segment >= active_->log_start().segment + kMaxUnflushedSegments;
+  if (!full && !old) return {};
+  LDB_TRY(log_->write_out());  // what is flushed must not be ahead of the log
+  rt::MutexLock lock(mutex_);
+  for (;;) {
+    if (read_state()->immutables.size() < kMaxImmutables) break;
+    if (!flush_failure_) return flush_failure_;
+    schedule();
+    changed_.wait_until(mutex_, rt::monotonic_ns() + 10 * rt::kMillisecond);
+  }
+  switch_memtable();
+  return {};
+}
+
+void LsmEngine::switch_memtable() {
+  const auto old = read_state();
+  auto state = std::make_shared<ReadState>(*old);
+  state->immutables.insert(state->immutables.begin(), active_);
+  active_ = std::make_shared<Memtable>(log_->position());
+  state->active = active_;
+  set_read_state(std::move(state));
+  schedule();
+}
+
+Status LsmEngine::throttle() {
+  if (pressure_.load(std::memory_order_relaxed) == 0) return usable();
+  constexpr std::size_t kSlowImmutables = 3;
+  constexpr std::size_t kStopImmutables = 5;
+  constexpr std::size_t kSlowTables = 12;
+  constexpr std::size_t kStopTables = 24;
+  const std::int64_t start = rt::monotonic_ns();
+  bool slow = false;
+  {
+    rt::MutexLock lock(mutex_);
+    for (;;) {
+      LDB_TRY(usable());
+      LDB_TRY(log_->poisoned());
+      const auto state = read_state();
+      const std::size_t immutables = state->immutables.size();
+      const std::size_t tables = state->version->levels[0].size();
+      schedule();
+      if (!upkeep_failure_) {
+        // The next log segment could not be made: better to refuse here than to fail in the middle of a group.
+        upkeep_wanted_ = true;
+        schedule();
+        return upkeep_failure_;
+      }
+      slow = immutables >= kSlowImmutables || tables >= kSlowTables;
+      if (immutables < kStopImmutables && tables < kStopTables) break;
+      if (immutables >= kStopImmutables && !flush_failure_) return flush_failure_;
+      if (tables >= kStopTables && !compaction_failure_) return compaction_failure_;
+      changed_.wait_until(mutex_, rt::monotonic_ns() + 10 * rt::kMillisecond);
+    }
+  }
+  if (slow) rt::sleep_for(rt::kMillisecond);
+  counters_.stalls.fetch_add(1, std::memory_order_relaxed);
+  counters_.stall_ns.fetch_add(static_cast<std::uint64_t>(rt::monotonic_ns() - start), std::memory_order_relaxed);
+  return {};
+}
+
+void LsmEngine::update_pressure() {
+  const auto state = read_state();
+  const bool any = state->immutables.size() >= 3 || state->version->levels[0].size() >= 12 || !upkeep_failure_ || !flush_failure_;
+  pressure_.store(any ? 1 : 0, std::memory_order_relaxed);
+}
+
+Status LsmEngine::sync() {
+  LsmWrite write(*this);
+  write.sync = SyncPolicy::kSync;
+  LDB_TRY(enqueue(write));
+  finish(write);
+  return write.status;
+}
+
+void LsmEngine::notify_log_listener() {
+  rt::MutexLock lock(listener_mutex_);
+  if (listener_) listener_();
+}
+
+void LsmEngine::set_log_listener(std::function<void()> listener) {
+  rt::MutexLock lock(listener_mutex_);
+  listener_ = std::move(listener);
+}
+
+}  // namespace ldb::storage

@@ -1,0 +1,57 @@
+// The manifest: a log of version edits, and CURRENT, which names it (docs/formats/manifest.md).
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "ldb/file_system.hpp"
+#include "ldb/log_sink.hpp"
+#include "storage/manifest/version.hpp"
+
+namespace ldb::storage {
+
+/// What the manifest says.
+struct ManifestState {
+  std::uint64_t manifest_number = 0;  ///< 0: there is none, the directory is new
+  std::shared_ptr<const Version> version;
+  std::uint64_t next_file_number = 1;
+  std::uint64_t last_sequence = 0;
+  LogPosition log_flushed;
+  LogPosition log_begin;
+
+  /// Keeps count of what an edit says beside its tables.
+  void note(const VersionEdit& edit);
+  /// An edit that makes all of this from nothing.
+  VersionEdit snapshot() const;
+};
+
+/// kCorruption naming file and offset when something that was synced is damaged, or CURRENT is gone while data is there. A torn
+/// last edit, which nothing can have relied on yet, is cut and reported to the sink.
+Result<ManifestState> read_manifest(FileSystem& fs, const std::string& directory, LogSink* sink,
+                                    const std::shared_ptr<ObsoleteTables>& obsolete);
+
+/// Appends edits. One thread at a time. After a failure it takes no more edits: reopen (a new manifest is written then).
+class ManifestWriter {
+ public:
+  /// Writes a new manifest that holds `state` and switches CURRENT to it.
+  static Result<std::unique_ptr<ManifestWriter>> create(FileSystem& fs, const std::string& directory, std::uint64_t number,
+                                                        const ManifestState& state);
+  /// Durable on return, and vouched for: files that the edit made unnecessary may be removed.
+  Status append(const VersionEdit& edit);
+  std::uint64_t size() const { return offset_; }
+  std::uint64_t number() const { return number_; }
+
+ private:
+  ManifestWriter(std::unique_ptr<WritableFile> file, std::string path, std::uint64_t number)
+      : file_(std::move(file)), path_(std::move(path)), number_(number) {}
+  void encode(std::string& out, std::string_view payload, std::uint64_t vouched);
+  Status write(std::string_view bytes);
+
+  const std::unique_ptr<WritableFile> file_;
+  const std::string path_;
+  const std::uint64_t number_;
+  std::uint64_t offset_ = 0;
+  Status failed_;
+};
+
+}  // namespace ldb::storage

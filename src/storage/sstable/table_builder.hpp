@@ -1,0 +1,59 @@
+// Writes a table file.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "ldb/file_system.hpp"
+#include "storage/range_tombstone.hpp"
+#include "storage/sstable/block.hpp"
+#include "storage/sstable/bloom_filter.hpp"
+#include "storage/sstable/table_format.hpp"
+#include "storage/sstable/table_meta.hpp"
+
+namespace ldb::storage {
+
+struct TableOptions {
+  std::size_t block_bytes = 4096;
+  int compression_level = 0;
+  unsigned bloom_bits_per_key = 10;
+};
+
+/// Entries must come in internal order. One thread. A table that was not finished is garbage for its owner to remove.
+class TableBuilder {
+ public:
+  TableBuilder(std::unique_ptr<WritableFile> file, std::uint64_t number, const TableOptions& options);
+
+  /// kCorruption when the order is broken (a damaged source).
+  Status add(std::string_view key, Tag tag, std::string_view value);
+  /// In order of start, then newest first; pieces must not overlap unless they are equal.
+  void add_tombstone(const RangeTombstone& tombstone);
+  bool empty() const { return meta_.entries == 0 && tombstones_.empty(); }
+  std::uint64_t estimated_size() const { return offset_ + block_.size(); }
+  /// Writes the rest, syncs and closes. The table's name becomes durable only with the directory.
+  Result<TableMeta> finish();
+
+ private:
+  Status finish_block();
+  void add_index_entry(std::string_view separator, Tag tag);
+  Result<BlockHandle> write_block(std::string contents, BlockLayout layout, int level);
+  Status write_out(bool all);
+  std::string properties() const;
+
+  const std::unique_ptr<WritableFile> file_;
+  const TableOptions options_;
+  TableMeta meta_;
+  BlockBuilder block_;
+  BlockBuilder index_{1};
+  BloomFilterBuilder filter_;
+  std::vector<RangeTombstone> tombstones_;
+  BlockHandle finished_;  // a block whose index entry waits for the key that follows; size 0: none
+  std::string buffer_;
+  std::uint64_t offset_ = 0;  // of the end of buffer_
+  std::uint64_t blocks_ = 0;
+  std::uint64_t key_bytes_ = 0;
+  std::uint64_t value_bytes_ = 0;
+};
+
+}  // namespace ldb::storage

@@ -1,0 +1,146 @@
+#include "storage/sstable/table_format.hpp"
+
+#include <zstd.h>
+
+#include "base/coding.hpp"
+#include "base/hash.hpp"
+
+namespace ldb::storage {
+namespace {
+
+/// zstd contexts are costly to set up and belong to one thread.
+struct ZstdContexts {
+  ZSTD_CCtx* compress = nullptr;
+  ZSTD_DCtx* decompress = nullptr;
+  ~ZstdContexts() {
+    ZSTD_freeCCtx(compress);
+    ZSTD_freeDCtx(decompress);
+  }
+};
+ZstdContexts& contexts() {
+  thread_local ZstdContexts contexts;
+  return contexts;
+}
+
+bool zstd_compress(const std::string& contents, int level, std::string& out) {
+  ZstdContexts& ctx = contexts();
+  if (ctx.compress == nullptr) ctx.compress = ZSTD_createCCtx();
+  if (ctx.compress == nullptr) return false;
+  out.resize(ZSTD_compressBound(contents.size()) + kBlockTrailerBytes);
+  const std::size_t n = ZSTD_compressCCtx(ctx.compress, out.data(), out.size(), contents.data(), contents.size(), level);
+  if (ZSTD_isError(n) != 0 || n >= contents.size() - contents.size() / 8) return false;
+  out.resize(n);
+  return true;
+}
+
+Result<std::string> zstd_decompress(std::string_view stored) {
+  const unsigned long long size = ZSTD_getFrameContentSize(stored.data(), stored.size());
+  if (size == ZSTD_CONTENTSIZE_ERROR || size == ZSTD_CONTENTSIZE_UNKNOWN || size > kMaxBlockBytes) {
+    return Status(StatusCode::kCorruption, "compressed block of unknown or impossible size");
+  }
+  ZstdContexts& ctx = contexts();
+  if (ctx.decompress == nullptr) ctx.decompress = ZSTD_createDCtx();
+  if (ctx.decompress == nullptr) return Status(StatusCode::kResourceExhausted, "no memory for zstd");
+  std::string out(static_cast<std::size_t>(size), '\0');
+  const std::size_t n = ZSTD_decompressDCtx(ctx.decompress, out.data(), out.size(), stored.data(), stored.size());
+  if (ZSTD_isError(n) != 0 || n != out.size()) return Status(StatusCode::kCorruption, "block does not decompress");
+  return out;
+}
+
+bool handle_fits(BlockHandle handle, std::uint64_t file_size) {
+  if (handle.size == 0) return true;
+  const std::uint64_t room = file_size - kFooterBytes;
+  return handle.offset <= room && handle.size + std::uint64_t{kBlockTrailerBytes} <= room - handle.offset;
+}
+
+}  // namespace
+
+std::string encode_footer(const Footer& footer) {
+  std::string out;
+  for (const BlockHandle handle : {footer.filter, footer.tombstones, footer.index, footer.properties}) {
+    put_u64(out, handle.offset);
+    put_u32(out, handle.size);
+  }
+  put_u32(out, kTableVersion);
+  put_u32(out, 0);
+  put_u64(out, hash64(out));
+  put_u64(out, kTableMagic);
+  return out;
+}
+
+Result<Footer> decode_footer(std::string_view bytes, std::uint64_t file_size) {
+  if (bytes.size() != kFooterBytes || file_size < kFooterBytes)
+    return Status(StatusCode::kCorruption, "shorter than a table footer");
+  ByteReader reader(bytes);
+  Footer footer;
+  for (BlockHandle* handle : {&footer.filter, &footer.tombstones, &footer.index, &footer.properties}) {
+    reader.u64(handle->offset);
+    reader.u32(handle->size);
+  }
+  std::uint32_t version = 0;
+  std::uint32_t reserved = 0;
+  std::uint64_t checksum = 0;
+  std::uint64_t magic = 0;
+  reader.u32(version);
+  reader.u32(reserved);
+  reader.u64(checksum);
+  reader.u64(magic);
+  if (magic != kTableMagic) return Status(StatusCode::kCorruption, "footer: not an ldb table");
+  if (checksum != hash64(bytes.substr(0, kFooterBytes - 16))) return Status(StatusCode::kCorruption, "footer: bad checksum");
+  if (version != kTableVersion || reserved != 0) {
+    return Status(StatusCode::kUnsupported, "footer: table format version " + std::to_string(version));
+  }
+  for (const BlockHandle handle : {footer.filter, footer.tombstones, footer.index, footer.properties}) {
+    if (!handle_fits(handle, file_size)) return Status(StatusCode::kCorruption, "footer: block outside the file");
+  }
+  if (footer.index.size == 0) return Status(StatusCode::kCorruption, "footer: no index");
+  return footer;
+}
+
+void put_handle(std::string& out, BlockHandle handle) {
+  put_varint(out, handle.offset);
+  put_varint(out, handle.size);
+}
+
+bool get_handle(std::string_view bytes, BlockHandle& handle) {
+  ByteReader reader(bytes);
+  std::uint64_t size = 0;
+  if (!reader.varint(handle.offset) || !reader.varint(size) || !reader.empty() || size == 0 || size > 0xffffffff) return false;
+  handle.size = static_cast<std::uint32_t>(size);
+  return true;
+}
+
+std::string encode_block(std::string contents, BlockLayout layout, int level, std::uint64_t offset, bool* compressed) {
+  Compression compression = Compression::kNone;
+  std::string stored;
+  if (level > 0 && zstd_compress(contents, level, stored)) {
+    compression = Compression::kZstd;
+    if (compressed != nullptr) *compressed = true;
+  } else {
+    stored = std::move(contents);
+  }
+  put_u8(stored, static_cast<std::uint8_t>(layout));
+  put_u8(stored, static_cast<std::uint8_t>(compression));
+  // Seeded with the place, so that a block written or read elsewhere is noticed.
+  put_u64(stored, hash64(stored, offset));
+  return stored;
+}
+
+Result<std::string> decode_block(std::string stored, std::uint64_t offset, BlockLayout expected) {
+  if (stored.size() < kBlockTrailerBytes) return Status(StatusCode::kCorruption, "block is cut off");
+  const std::size_t size = stored.size() - kBlockTrailerBytes;
+  if (load_u64(stored.data() + size + 2) != hash64(std::string_view(stored).substr(0, size + 2), offset)) {
+    return Status(StatusCode::kCorruption, "bad block checksum");
+  }
+  const auto layout = static_cast<std::uint8_t>(stored[size]);
+  const auto compression = static_cast<std::uint8_t>(stored[size + 1]);
+  if (layout != static_cast<std::uint8_t>(expected)) {
+    return Status(layout > 1 ? StatusCode::kUnsupported : StatusCode::kCorruption, "block layout " + std::to_string(layout));
+  }
+  stored.resize(size);
+  if (compression == static_cast<std::uint8_t>(Compression::kNone)) return stored;
+  if (compression == static_cast<std::uint8_t>(Compression::kZstd)) return zstd_decompress(stored);
+  return Status(StatusCode::kUnsupported, "block compression " + std::to_string(compression));
+}
+
+}  // namespace ldb::storage

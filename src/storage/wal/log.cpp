@@ -1,0 +1,359 @@
+#include "storage/wal/log.hpp"
+
+#include <algorithm>
+
+#include "base/coding.hpp"
+#include "storage/file_names.hpp"
+
+namespace ldb::storage {
+namespace {
+constexpr std::size_t kMaxRecyclable = 3;
+}
+
+std::string Log::segment_path(std::uint64_t number) const { return join_path(options_.directory, log_name(number)); }
+
+Result<std::unique_ptr<Log>> Log::open(Options options, LogState state) {
+  auto log = std::unique_ptr<Log>(new Log(std::move(options)));
+  if (state.segments.empty()) {
+    LDB_ASSIGN_OR_RETURN(log->current_, log->create_segment(1));
+    state.segments.push_back(1);
+    state.tail = {1, kSegmentHeaderBytes};
+    state.begin = state.tail;
+  } else {
+    LDB_TRY(log->sync_recovered(state));
+    LDB_TRY(log->continue_segment(state.tail));
+  }
+  log->offset_ = log->buffer_offset_ = state.tail.offset;
+  rt::MutexLock lock(log->mutex_);
+  for (std::size_t i = 0; i + 1 < state.segments.size(); ++i) {
+    LDB_ASSIGN_OR_RETURN(const std::uint64_t size, log->options_.file_system->file_size(log->segment_path(state.segments[i])));
+    log->ends_.push_back(size);
+  }
+  log->segments_.assign(state.segments.begin(), state.segments.end());
+  log->written_ = log->synced_ = state.tail;
+  log->begin_ = log->released_ = state.begin;
+  return log;
+}
+
+Status Log::sync_recovered(const LogState& state) {
+  // After a kill the operating system still has what was written, but nobody knows whether the disk does.
+  for (const std::uint64_t number : state.segments) {
+    if (number < state.vouched.segment || number == state.tail.segment) continue;
+    LDB_ASSIGN_OR_RETURN(auto file, options_.file_system->open_writable(segment_path(number), OpenMode::kExisting));
+    LDB_TRY(file->sync());
+  }
+  return {};
+}
+
+Status Log::continue_segment(LogPosition tail) {
+  FileSystem& fs = *options_.file_system;
+  const std::string path = segment_path(tail.segment);
+  std::string header(kSegmentHeaderBytes, '\0');
+  {
+    LDB_ASSIGN_OR_RETURN(auto file, fs.open_readable(path));
+    LDB_ASSIGN_OR_RETURN(const std::size_t n, file->read(0, header.size(), header.data()));
+    header.resize(n);
+  }
+  const auto decoded = decode_segment_header(header);
+  if (!decoded) return decoded.error().with_context(path);
+  LDB_ASSIGN_OR_RETURN(auto file, fs.open_writable(path, OpenMode::kExisting));
+  // Whatever stood behind the tail (torn records, records behind a gap) must be gone for good before new records are written, or
+  // a later recovery could take it for their continuation.
+  LDB_TRY(file->truncate(tail.offset));
+  LDB_TRY(file->preallocate(std::max<std::uint64_t>(options_.segment_bytes, tail.offset)));
+  LDB_TRY(file->sync());
+  current_ = {tail.segment, decoded->generation, std::move(file)};
+  return {};
+}
+
+Result<Log::Segment> Log::create_segment(std::uint64_t number) {
+  FileSystem& fs = *options_.file_system;
+  std::string old_path;
+  {
+    rt::MutexLock lock(mutex_);
+    if (!recyclable_.empty()) {
+      old_path = std::move(recyclable_.back());
+      recyclable_.pop_back();
+    }
+  }
+  Segment segment;
+  segment.number = number;
+  segment.generation = rt::random_u64();
+  const bool recycled = !old_path.empty();
+  if (!recycled) old_path = segment_path(number) + ".tmp";
+  LDB_ASSIGN_OR_RETURN(segment.file, fs.open_writable(old_path, recycled ? OpenMode::kExisting : OpenMode::kTruncate));
+  const auto set_up = [&]() -> Status {
+    LDB_TRY(segment.file->preallocate(options_.segment_bytes));
+    LDB_TRY(segment.file->write_at(0, encode_segment_header({number, segment.generation})));
+    // The name appears only over a durable header: a segment without one is damage, not an interrupted creation.
+    LDB_TRY(segment.file->sync());
+    LDB_TRY(fs.rename(old_path, segment_path(number)));
+    return fs.sync_directory(options_.directory);
+  };
+  if (Status status = set_up(); !status) {
+    segment.file.reset();
+    (void)fs.remove(old_path);
+    return status.with_context("create log segment " + log_name(number));
+  }
+  return segment;
+}
+
+Status Log::prepare_next() {
+  rt::MutexLock prepare_lock(prepare_mutex_);
+  std::uint64_t number = 0;
+  {
+    rt::MutexLock lock(mutex_);
+    if (!poisoned_) return poisoned_;
+    if (prepared_.file) return {};
+    number = segments_.back() + 1;
+  }
+  LDB_ASSIGN_OR_RETURN(Segment segment, create_segment(number));
+  rt::MutexLock lock(mutex_);
+  prepared_ = std::move(segment);
+  return {};
+}
+
+bool Log::wants_next() const {
+  rt::MutexLock lock(mutex_);
+  return !prepared_.file && written_.offset > options_.segment_bytes / 2;
+}
+
+void Log::encode(RecordType type, std::uint8_t flags, std::uint64_t sequence, std::uint64_t body_checksum,
+                 std::string_view body) {
+  RecordHeader header;
+  header.type = type;
+  header.flags = flags;
+  header.sequence = sequence;
+  header.body_size = static_cast<std::uint32_t>(body.size());
+  header.body_checksum = body_checksum;
+  const LogPosition synced = synced_end();
+  if (synced != last_vouched_ || type == RecordType::kMark) {
+    header.flags |= kRecordVouches;
+    header.vouched = last_vouched_ = synced;
+  }
+  encode_record_header(buffer_, header, current_.generation, offset_);
+  buffer_.append(body);
+  offset_ += header.total_size();
+  buffer_.resize(static_cast<std::size_t>(offset_ - buffer_offset_));  // pads with zeros
+}
+
+Status Log::append(RecordType type, std::uint8_t flags, std::uint64_t sequence, std::uint64_t body_checksum,
+                   std::string_view body) {
+  LDB_TRY(poisoned());
+  const std::uint64_t worst = kRecordHeaderBytes + kVouchBytes + body.size() + 2 * kRecordAlignment;
+  const std::uint64_t seal = kRecordHeaderBytes + kVouchBytes + 8;
+  if (offset_ > kSegmentHeaderBytes && offset_ + worst + seal > options_.segment_bytes) LDB_TRY(change_segment());
+  encode(type, flags, sequence, body_checksum, body);
+  return {};
+}
+
+Status Log::change_segment() {
+  // The next segment exists durably before this one is sealed: a seal whose successor is missing is damage.
+  if (Status status = prepare_next(); !status) return poison(status);
+  Segment next;
+  {
+    rt::MutexLock lock(mutex_);
+    next = std::move(prepared_);
+    prepared_ = Segment();
+  }
+  std::string body;
+  put_u64(body, next.number);
+  encode(RecordType::kSeal, 0, 0, record_body_checksum(body), body);
+  LDB_TRY(write_out());
+  {
+    rt::MutexLock sync_lock(sync_mutex_);
+    unsynced_.push_back({current_.number, offset_, std::move(current_.file)});
+    rt::MutexLock lock(mutex_);
+    ends_.push_back(offset_);
+    segments_.push_back(next.number);
+    written_ = {next.number, kSegmentHeaderBytes};
+  }
+  current_ = std::move(next);
+  offset_ = buffer_offset_ = kSegmentHeaderBytes;
+  return {};
+}
+
+Status Log::write_out() {
+  LDB_TRY(poisoned());
+  if (buffer_.empty()) return {};
+  if (Status status = current_.file->write_at(buffer_offset_, buffer_); !status) return poison(status);
+  bytes_written_.fetch_add(buffer_.size(), std::memory_order_relaxed);
+  buffer_offset_ += buffer_.size();
+  buffer_.clear();
+  if (buffer_.capacity() > (4u << 20)) buffer_.shrink_to_fit();
+  rt::MutexLock lock(mutex_);
+  written_ = {current_.number, buffer_offset_};
+  return {};
+}
+
+Status Log::sync_older(std::uint64_t before_segment) {
+  while (!unsynced_.empty() && unsynced_.front().number < before_segment) {
+    Unsynced& oldest = unsynced_.front();
+    if (Status status = oldest.file->sync(); !status) return poison(status);
+    syncs_.fetch_add(1, std::memory_order_relaxed);
+    set_synced({oldest.number, oldest.end});
+    if (Status status = oldest.file->close(); !status) return poison(status);
+    unsynced_.pop_front();
+  }
+  return {};
+}
+
+void Log::set_synced(LogPosition position) {
+  rt::MutexLock lock(mutex_);
+  synced_ = std::max(synced_, position);
+}
+
+Status Log::sync() {
+  LDB_TRY(write_out());
+  const LogPosition target = position();
+  if (synced_end() >= target) return {};
+  rt::MutexLock lock(sync_mutex_);
+  LDB_TRY(poisoned());
+  LDB_TRY(sync_older(target.segment));
+  if (synced_end() >= target) return {};
+  if (Status status = current_.file->sync(); !status) return poison(status);
+  syncs_.fetch_add(1, std::memory_order_relaxed);
+  set_synced(target);
+  return {};
+}
+
+Status Log::sync_to(LogPosition position) {
+  rt::MutexLock lock(sync_mutex_);
+  LDB_TRY(poisoned());
+  if (synced_end() >= position) return {};
+  LogPosition target;
+  {
+    rt::MutexLock state_lock(mutex_);
+    target = written_;
+  }
+  LDB_TRY(sync_older(target.segment));
+  if (synced_end() >= position) return {};
+  // A handle of our own: the writer's belongs to the writer, and a sync through any handle covers the whole file.
+  auto file = options_.file_system->open_writable(segment_path(target.segment), OpenMode::kExisting);
+  if (!file) return file.error();
+  if (Status status = (*file)->sync(); !status) return poison(status);
+  syncs_.fetch_add(1, std::memory_order_relaxed);
+  set_synced(target);
+  return {};
+}
+
+Status Log::close() {
+  if (closed_) return {};
+  closed_ = true;
+  Status status = sync();
+  if (status && last_vouched_ != position()) {
+    status = append(RecordType::kMark, 0, 0, record_body_checksum({}), {});
+    if (status) status = sync();
+  }
+  if (status) status = current_.file->truncate(offset_);  // gives the preallocated space back
+  if (current_.file) {
+    const Status closing = current_.file->close();
+    if (status) status = closing;
+  }
+  rt::MutexLock sync_lock(sync_mutex_);
+  unsynced_.clear();
+  rt::MutexLock lock(mutex_);
+  if (prepared_.file) {
+    prepared_.file.reset();
+    (void)options_.file_system->remove(segment_path(prepared_.number));
+  }
+  for (const std::string& path : recyclable_) (void)options_.file_system->remove(path);
+  recyclable_.clear();
+  return status;
+}
+
+LogPosition Log::synced_end() const {
+  rt::MutexLock lock(mutex_);
+  return synced_;
+}
+
+LogPosition Log::begin() const {
+  rt::MutexLock lock(mutex_);
+  return std::max(begin_, released_);
+}
+
+Status Log::poisoned() const {
+  rt::MutexLock lock(mutex_);
+  return poisoned_;
+}
+
+Status Log::poison(const Status& cause) {
+  rt::MutexLock lock(mutex_);
+  if (poisoned_) {
+    poisoned_ = cause.with_context("the log failed and refuses writes until the engine is reopened");
+    if (options_.log_sink != nullptr) options_.log_sink->log(LogLevel::kError, "storage", poisoned_.message());
+  }
+  return poisoned_;
+}
+
+Result<std::uint64_t> Log::readable_end(LogPosition position) const {
+  rt::MutexLock lock(mutex_);
+  if (position < std::max(begin_, released_)) {
+    return Status(StatusCode::kNotFound,
+                  "log position " + std::to_string(position.segment) + ":" + std::to_string(position.offset) + " was released");
+  }
+  if (position.segment > synced_.segment) return std::uint64_t{0};
+  if (position.segment == synced_.segment) return synced_.offset;
+  const auto it = std::lower_bound(segments_.begin(), segments_.end(), position.segment);
+  if (it == segments_.end() || *it != position.segment) {
+    return Status(StatusCode::kNotFound, "log segment " + log_name(position.segment) + " does not exist");
+  }
+  return ends_[static_cast<std::size_t>(it - segments_.begin())];
+}
+
+void Log::release(LogPosition position) {
+  rt::MutexLock lock(mutex_);
+  position = std::min(position, synced_);
+  // The end of a sealed segment is the beginning of the next one.
+  const auto it = std::lower_bound(segments_.begin(), segments_.end(), position.segment);
+  if (it != segments_.end() && *it == position.segment && it + 1 != segments_.end() &&
+      position.offset >= ends_[static_cast<std::size_t>(it - segments_.begin())]) {
+    position = {*(it + 1), kSegmentHeaderBytes};
+  }
+  released_ = std::max(released_, position);
+}
+
+LogPosition Log::keep_from(LogPosition flushed, std::uint64_t max_bytes) const {
+  rt::MutexLock lock(mutex_);
+  LogPosition keep = std::max(begin_, released_);
+  std::uint64_t total = 0;
+  for (const std::uint64_t end : ends_) total += end;
+  for (std::size_t i = 0; i < ends_.size() && total + options_.segment_bytes > max_bytes; ++i) {
+    total -= ends_[i];
+    keep = std::max(keep, LogPosition{segments_[i + 1], kSegmentHeaderBytes});
+  }
+  return std::min(keep, flushed);
+}
+
+void Log::drop_before(LogPosition position) {
+  std::vector<std::string> dropped;
+  {
+    rt::MutexLock lock(mutex_);
+    begin_ = std::max(begin_, position);
+    while (segments_.size() > 1 && segments_.front() < position.segment) {
+      std::string path = segment_path(segments_.front());
+      if (ends_.front() >= options_.segment_bytes / 2 && recyclable_.size() < kMaxRecyclable) {
+        recyclable_.push_back(std::move(path));
+      } else {
+        dropped.push_back(std::move(path));
+      }
+      segments_.pop_front();
+      ends_.pop_front();
+    }
+  }
+  for (const std::string& path : dropped) (void)options_.file_system->remove(path);
+}
+
+std::uint64_t Log::total_bytes() const {
+  rt::MutexLock lock(mutex_);
+  std::uint64_t total = written_.offset;
+  for (const std::uint64_t end : ends_) total += end;
+  return total;
+}
+
+std::uint64_t Log::segment_count() const {
+  rt::MutexLock lock(mutex_);
+  return segments_.size();
+}
+
+}  // namespace ldb::storage

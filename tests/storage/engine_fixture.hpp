@@ -1,0 +1,143 @@
+// Engines under test: every contract test runs over each of them.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <catch2/catch.hpp>
+
+#include "ldb/file_system.hpp"
+#include "ldb/storage_engine.hpp"
+
+namespace ldb::test {
+
+enum class EngineKind { kMemory, kLsm, kSmallLsm };
+
+inline std::string to_string(EngineKind kind) {
+  switch (kind) {
+    case EngineKind::kMemory:
+      return "memory";
+    case EngineKind::kLsm:
+      return "lsm";
+    case EngineKind::kSmallLsm:
+      return "lsm with tiny memtables, blocks and log segments";
+  }
+  return "?";
+}
+
+/// Options that make every background mechanism run within a few hundred writes.
+inline EngineOptions small_options(FileSystem& fs) {
+  EngineOptions options;
+  options.file_system = &fs;
+  options.memtable_bytes = 16 << 10;
+  options.block_bytes = 256;
+  options.block_cache_bytes = 64 << 10;
+  options.log_segment_bytes = 16 << 10;
+  options.background_threads = 2;
+  return options;
+}
+
+/// One engine in a memory file system, which survives reopen().
+class TestEngine {
+ public:
+  explicit TestEngine(EngineKind kind) : kind_(kind), fs_(new_memory_file_system()) { open(); }
+
+  StorageEngine& operator*() { return *engine_; }
+  StorageEngine* operator->() { return engine_.get(); }
+  FileSystem& fs() { return *fs_; }
+  bool durable() const { return kind_ != EngineKind::kMemory; }
+  EngineKind kind() const { return kind_; }
+
+  void reopen() {
+    REQUIRE(engine_->close());
+    engine_ = nullptr;
+    open();
+  }
+
+ private:
+  void open() {
+    if (kind_ == EngineKind::kMemory) {
+      engine_ = new_memory_engine();
+      return;
+    }
+    EngineOptions options;
+    options.file_system = fs_.get();
+    options.log_segment_bytes = 1 << 20;
+    if (kind_ == EngineKind::kSmallLsm) options = small_options(*fs_);
+    auto opened = open_lsm_engine("db", options);
+    INFO(opened.error().to_string());
+    REQUIRE(opened);
+    engine_ = std::move(*opened);
+  }
+
+  const EngineKind kind_;
+  std::unique_ptr<FileSystem> fs_;
+  std::unique_ptr<StorageEngine> engine_;
+};
+
+inline void put(StorageEngine& engine, std::string key, std::string value, SyncPolicy sync = SyncPolicy::kOs) {
+  WriteBatch batch;
+  batch.put(std::move(key), std::move(value));
+  const auto sequence = engine.write(std::move(batch), sync);
+  INFO(sequence.error().to_string());
+  REQUIRE(sequence);
+}
+
+inline void erase(StorageEngine& engine, std::string key) {
+  WriteBatch batch;
+  batch.erase(std::move(key));
+  REQUIRE(engine.write(std::move(batch), SyncPolicy::kOs));
+}
+
+inline void erase_range(StorageEngine& engine, std::string lower, std::string upper) {
+  WriteBatch batch;
+  batch.erase_range(std::move(lower), std::move(upper));
+  REQUIRE(engine.write(std::move(batch), SyncPolicy::kOs));
+}
+
+/// The value, or "<none>".
+inline std::string get(StorageEngine& engine, std::string_view key, const ReadView* view = nullptr) {
+  const auto value = engine.get(view, key);
+  INFO(value.error().to_string());
+  REQUIRE(value);
+  return value->value_or("<none>");
+}
+
+using Pairs = std::vector<std::pair<std::string, std::string>>;
+
+inline Pairs scan(StorageEngine& engine, const ReadView* view = nullptr, KeyRange range = {}) {
+  auto it = engine.iterate(view, std::move(range));
+  REQUIRE(it);
+  Pairs result;
+  for ((*it)->seek_to_first(); (*it)->valid(); (*it)->next()) result.emplace_back((*it)->key(), (*it)->value());
+  REQUIRE((*it)->status());
+  return result;
+}
+
+/// In reverse, put back into key order.
+inline Pairs scan_back(StorageEngine& engine, const ReadView* view = nullptr, KeyRange range = {}) {
+  auto it = engine.iterate(view, std::move(range));
+  REQUIRE(it);
+  Pairs result;
+  for ((*it)->seek_to_last(); (*it)->valid(); (*it)->prev()) result.emplace_back((*it)->key(), (*it)->value());
+  REQUIRE((*it)->status());
+  return {result.rbegin(), result.rend()};
+}
+
+inline std::vector<std::string> read_changes(StorageEngine& engine, LogPosition from) {
+  auto reader = engine.changes(from);
+  INFO(reader.error().to_string());
+  REQUIRE(reader);
+  std::vector<std::string> result;
+  for (;;) {
+    auto change = (*reader)->next();
+    INFO(change.error().to_string());
+    REQUIRE(change);
+    if (!*change) return result;
+    result.push_back((*change)->commit);
+  }
+}
+
+}  // namespace ldb::test
