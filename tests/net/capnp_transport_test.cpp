@@ -2,6 +2,7 @@
 #include <catch2/catch.hpp>
 
 #include "net/net_fixture.hpp"
+#include "net/relay.hpp"
 
 using namespace ldb;
 using namespace ldb::testing;
@@ -192,6 +193,37 @@ TEST_CASE("stop() is safe while other threads call, and callbacks that call agai
   go_on.store(false);
   for (rt::Thread& thread : threads) thread.join();
   CHECK(started.load() == finished.load());
+}
+
+TEST_CASE("A connection with tens of thousands of unsent messages can be closed, on either side") {
+  net::CapnpOptions options;
+  options.limits.heartbeat_timeout_ms = 60'000;  // the point is not to be found dead
+  TestNode b("b", options);
+  TestNode a("a", options);
+  Relay relay(b.port());
+  const PeerAddress through{b.id, relay.address()};
+  REQUIRE(a.reaches(through));
+  constexpr int kCalls = 40'000;
+  rt::Atomic<int> finished{0};
+  const auto call_all = [&] {
+    for (int i = 0; i < kCalls; ++i) {
+      a.transport->call(through, Request{RequestKind::kFetch, "hold"}, 6 * kPatienceMs,
+                        [&](Result<std::string>) { finished.fetch_add(1); });
+    }
+  };
+  SECTION("requests wait at the caller") {
+    relay.pause(true);
+    call_all();
+  }
+  SECTION("answers wait at the acceptor") {
+    call_all();
+    REQUIRE(eventually([&] { return b.handler.held() == kCalls; }));
+    relay.pause(true);
+    b.handler.release_held(std::string(1'000, 'x'));
+    b.transport->stop();
+  }
+  a.transport->stop();
+  CHECK(finished.load() == kCalls);
 }
 
 TEST_CASE("Responders may outlive the transport that gave them out") {

@@ -1,4 +1,5 @@
 // Bytes that no ldb node would send: the node must neither crash, hang nor leak, and go on serving those who behave.
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <random>
 
@@ -42,18 +43,36 @@ struct Siege {
   std::unique_ptr<TestNode> friendly;
 };
 
-/// What a client really sends: a hello, a few calls, some of them long.
-std::string recorded_conversation(const TestNode& server) {
+/// What a client really sends: a hello, the calls, pings perhaps.
+std::string recorded_conversation(const TestNode& server, const std::vector<std::string>& bodies) {
   Relay relay(server.port());
   TestNode client("client");
   const PeerAddress through{server.id, relay.address()};
   REQUIRE(client.reaches(through));
-  for (const char* body : {"short", "fail", "who", "drop"}) (void)client.ask(through, body);
-  (void)client.ask(through, std::string(5'000, 'b'));
-  const std::string bytes = relay.sent_by_clients();
+  for (const std::string& body : bodies) (void)client.ask(through, body);
+  return relay.sent_by_clients();
+}
+
+std::string recorded_conversation(const TestNode& server) {
+  const std::string bytes = recorded_conversation(server, {"short", "fail", "who", "drop", std::string(5'000, 'b')});
   REQUIRE(bytes.size() > 5'000);
   return bytes;
 }
+
+/// Cut into frames of one segment each.
+std::vector<std::string> frames_of(const std::string& bytes) {
+  std::vector<std::string> frames;
+  for (std::size_t at = 0; at + 8 <= bytes.size();) {
+    REQUIRE(load_u32(bytes.data() + at) == 0);
+    const std::size_t size = 8 + 8 * std::size_t{load_u32(bytes.data() + at + 4)};
+    frames.push_back(bytes.substr(at, size));
+    at += size;
+  }
+  return frames;
+}
+
+// In a frame of one segment that holds an rpc.capnp Call: after the table, the root pointer, and Message's tag and pointer.
+constexpr std::size_t kQuestionIdOffset = 8 + 8 + 16;
 
 std::string random_bytes(std::mt19937_64& random, std::size_t size) {
   std::string bytes(size, '\0');
@@ -181,19 +200,41 @@ TEST_CASE("Connections that send a byte now and then are closed at the handshake
   siege.lift();
 }
 
-TEST_CASE("A peer that said hello but reads no answers cannot make the node buffer without bound") {
+TEST_CASE("A peer that said hello but reads no answers cannot make the node work and buffer without bound") {
   net::CapnpOptions options = short_handshake();
   options.limits.max_inflight_bytes_per_connection = 1 << 20;
   options.limits.heartbeat_timeout_ms = 1'500;
   options.limits.heartbeat_interval_ms = 300;
   Siege siege(options);
-  std::string conversation = recorded_conversation(*siege.victim);
+  const std::vector<std::string> frames = frames_of(recorded_conversation(*siege.victim, {"grow:20000"}));
   RawSocket attacker(siege.victim->port());
-  bool closed = false;
+  REQUIRE(attacker.connected());
+  std::string burst;
+  std::uint32_t question = 1'000;
+  for (const std::string& frame : frames) {
+    const bool is_the_call = frame.find("grow:20000") != std::string::npos;
+    attacker.send(frame);
+    if (is_the_call) break;
+  }
+  const std::string call = *std::find_if(frames.begin(), frames.end(),
+                                         [](const std::string& frame) { return frame.find("grow:20000") != std::string::npos; });
+  // Asks on and on, never reads: the node stops answering, then reading, then finds its own write stuck and hangs up.
+  const std::size_t handled_before = siege.victim->handler.handled();
   const std::int64_t begin_ns = rt::monotonic_ns();
-  // Sends on and on, never reads: sooner or later the node stops reading, then finds its own write stuck and hangs up.
-  attacker.send(conversation);
-  while (!closed && rt::monotonic_ns() - begin_ns < 8 * rt::kSecond) closed = !attacker.send(std::string(64, '\0'));
+  bool open = true;
+  while (open && rt::monotonic_ns() - begin_ns < 8 * rt::kSecond) {
+    burst.clear();
+    for (int i = 0; i < 100; ++i) {
+      std::string next = call;
+      store_u32(next.data() + kQuestionIdOffset, question++);
+      burst += next;
+    }
+    open = attacker.send(burst);
+  }
+  CHECK_FALSE(open);
+  const std::size_t handled = siege.victim->handler.handled() - handled_before;
+  CHECK(handled > 50);  // it was a conversation, not just noise
+  CHECK(handled < 20'000);
   attacker.close();
   siege.lift();
 }

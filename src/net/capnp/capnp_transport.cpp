@@ -95,10 +95,10 @@ Status CapnpTransport::start(const NodeId& self, const std::string& listen, Requ
   rt::MutexLock lifecycle(lifecycle_);
   if (running() != nullptr) return Status(StatusCode::kInvalidArgument, "the transport runs already");
   if (self.name.empty() || self.name.size() > kMaxNameBytes) {
-    return Status(StatusCode::kInvalidArgument, "a node's name has 1 to 255 bytes");
+    return Status(StatusCode::kInvalidArgument, "a node's name has 1 to 256 bytes");
   }
   if (options_.cluster.size() > kMaxNameBytes)
-    return Status(StatusCode::kInvalidArgument, "a cluster's name has at most 255 bytes");
+    return Status(StatusCode::kInvalidArgument, "a cluster's name has at most 256 bytes");
   if ((self.name + options_.cluster).find('\0') != std::string::npos) {
     return Status(StatusCode::kInvalidArgument, "names of nodes and clusters hold no zero bytes");
   }

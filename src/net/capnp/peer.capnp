@@ -33,7 +33,7 @@ struct Offer {
   # Name of the cluster. Must equal the acceptor's, so that two clusters that share a network never mix.
 
   node @3 :Text;
-  # Name of the connecting node: 1 to 255 bytes.
+  # Name of the connecting node: 1 to 256 bytes.
 
   maxBodyBytes @4 :UInt64;
   # The longest `Answer.body` it takes; a longer one must be sent as the failure `resourceExhausted`.

@@ -127,7 +127,7 @@ Status ServerSession::check_offer(wire::Offer::Reader offer, const std::string& 
   if (connection_ == nullptr) return Status(StatusCode::kUnavailable, "the connection is closed");
   if (said_hello_) return Status(StatusCode::kInvalidArgument, "hello was said already");
   if (node.empty() || node.size() > kMaxNameBytes)
-    return Status(StatusCode::kInvalidArgument, "a node's name has 1 to 255 bytes");
+    return Status(StatusCode::kInvalidArgument, "a node's name has 1 to 256 bytes");
   const std::string cluster = copy_text(offer.getCluster(), kMaxNameBytes + 1);
   if (cluster != context_.cluster) {
     return Status(StatusCode::kInvalidArgument, "node '" + context_.self.name + "' belongs to cluster '" + context_.cluster +

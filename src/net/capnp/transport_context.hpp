@@ -12,7 +12,7 @@
 
 namespace ldb::net {
 
-constexpr std::size_t kMaxNameBytes = 255;
+constexpr std::size_t kMaxNameBytes = 256;
 
 /// Protocol versions a node speaks, both inclusive.
 struct VersionRange {
