@@ -9,8 +9,8 @@ using namespace ldb::testing;
 
 namespace {
 
-net::CapnpOptions fast_heartbeats() {
-  net::CapnpOptions options;
+net::rpc::CapnpOptions fast_heartbeats() {
+  net::rpc::CapnpOptions options;
   options.limits.heartbeat_interval_ms = 50;
   options.limits.heartbeat_timeout_ms = 300;
   options.limits.handshake_timeout_ms = 300;
@@ -37,7 +37,7 @@ TEST_CASE("A malformed or unknown address is an error of the call") {
 }
 
 TEST_CASE("A node of another cluster is refused, and both sides say so") {
-  net::CapnpOptions other;
+  net::rpc::CapnpOptions other;
   other.cluster = "blue";
   TestNode a("a");
   TestNode b("b", other);
@@ -52,7 +52,7 @@ TEST_CASE("A node of another cluster is refused, and both sides say so") {
 }
 
 TEST_CASE("Nodes without a common protocol version refuse each other, and both sides say so") {
-  net::CapnpOptions future;
+  net::rpc::CapnpOptions future;
   future.versions = {7, 9};
   TestNode a("a");
   TestNode b("b", future);
@@ -64,7 +64,7 @@ TEST_CASE("Nodes without a common protocol version refuse each other, and both s
 }
 
 TEST_CASE("Versions that overlap talk to each other") {
-  net::CapnpOptions newer;
+  net::rpc::CapnpOptions newer;
   newer.versions = {1, 9};
   TestNode a("a");
   TestNode b("b", newer);
@@ -97,7 +97,7 @@ TEST_CASE("Calls in flight fail when the peer dies, and work again when it is ba
     b.reset();
     CHECK(eventually([&] { return unavailable.load() == 20; }));
     CHECK(a.ask(where, "x").error().code() == StatusCode::kUnavailable);
-    b = std::make_unique<TestNode>("b", net::CapnpOptions{}, where.address);
+    b = std::make_unique<TestNode>("b", net::rpc::CapnpOptions{}, where.address);
   }
   CHECK(a.reaches(where));
 }
@@ -172,7 +172,7 @@ TEST_CASE("A blocked peer is cut off in both directions until it is healed") {
 }
 
 TEST_CASE("The limit on connections holds, and strangers make room for newcomers") {
-  net::CapnpOptions few;
+  net::rpc::CapnpOptions few;
   few.limits.max_connections = 4;
   TestNode b("b", few);
   std::vector<std::unique_ptr<RawSocket>> strangers;

@@ -57,7 +57,7 @@ TEST_CASE("A request that the handler drops, or throws on, is answered aborted")
 }
 
 TEST_CASE("Many threads call many nodes at once") {
-  net::CapnpOptions options;
+  net::rpc::CapnpOptions options;
   options.threads = GENERATE(1U, 3U);
   TestNode a("a", options);
   TestNode b("b", options);
@@ -102,7 +102,7 @@ TEST_CASE("A call times out when its deadline passes, and the late answer is dro
 }
 
 TEST_CASE("A body over the limit is refused without harm to the connection") {
-  net::CapnpOptions small;
+  net::rpc::CapnpOptions small;
   small.limits.max_message_bytes = 10'000;
   TestNode a("a");
   TestNode b("b", small);
@@ -116,7 +116,7 @@ TEST_CASE("A body over the limit is refused without harm to the connection") {
 }
 
 TEST_CASE("Unanswered requests beyond the bound are refused at once") {
-  net::CapnpOptions small;
+  net::rpc::CapnpOptions small;
   small.limits.max_inflight_bytes_per_connection = 20 << 10;
   TestNode a("a", small);
   TestNode b("b");
@@ -136,7 +136,7 @@ TEST_CASE("Unanswered requests beyond the bound are refused at once") {
 }
 
 TEST_CASE("A server refuses what exceeds its own bound, though the caller's allows it") {
-  net::CapnpOptions small;
+  net::rpc::CapnpOptions small;
   small.limits.max_inflight_bytes_per_connection = 20 << 10;
   TestNode a("a");
   TestNode b("b", small);
@@ -196,7 +196,7 @@ TEST_CASE("stop() is safe while other threads call, and callbacks that call agai
 }
 
 TEST_CASE("A connection with tens of thousands of unsent messages can be closed, on either side") {
-  net::CapnpOptions options;
+  net::rpc::CapnpOptions options;
   options.limits.heartbeat_timeout_ms = 60'000;  // the point is not to be found dead
   TestNode b("b", options);
   TestNode a("a", options);

@@ -2,7 +2,7 @@
 
 #include <catch2/catch.hpp>
 
-using ldb::net::Endpoint;
+using ldb::net::rpc::Endpoint;
 
 TEST_CASE("An endpoint is read and written as people write it") {
   for (const std::string text : {"127.0.0.1:7000", "[::1]:0", "db1.example.org:65535", "[fe80::1%eth0]:1"}) {

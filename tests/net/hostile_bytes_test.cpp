@@ -12,8 +12,8 @@ using namespace ldb::testing;
 
 namespace {
 
-net::CapnpOptions short_handshake() {
-  net::CapnpOptions options;
+net::rpc::CapnpOptions short_handshake() {
+  net::rpc::CapnpOptions options;
   options.limits.handshake_timeout_ms = 400;
   options.limits.max_connections = 200;
   return options;
@@ -21,7 +21,7 @@ net::CapnpOptions short_handshake() {
 
 /// A node under attack, a good client beside, and a count of what the process had before.
 struct Siege {
-  explicit Siege(net::CapnpOptions options = short_handshake()) {
+  explicit Siege(net::rpc::CapnpOptions options = short_handshake()) {
     files_before = open_file_descriptors();
     threads_before = live_threads();
     victim = std::make_unique<TestNode>("victim", options);
@@ -172,7 +172,7 @@ TEST_CASE("A stranger's frame over 8 KiB, with too many segments or an absurd le
 }
 
 TEST_CASE("A stranger may not send for ever without saying hello") {
-  net::CapnpOptions patient = short_handshake();
+  net::rpc::CapnpOptions patient = short_handshake();
   patient.limits.handshake_timeout_ms = 60'000;
   Siege siege(patient);
   RawSocket attacker(siege.victim->port());
@@ -201,7 +201,7 @@ TEST_CASE("Connections that send a byte now and then are closed at the handshake
 }
 
 TEST_CASE("A peer that said hello but reads no answers cannot make the node work and buffer without bound") {
-  net::CapnpOptions options = short_handshake();
+  net::rpc::CapnpOptions options = short_handshake();
   options.limits.max_inflight_bytes_per_connection = 1 << 20;
   options.limits.heartbeat_timeout_ms = 1'500;
   options.limits.heartbeat_interval_ms = 300;

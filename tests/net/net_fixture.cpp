@@ -87,9 +87,9 @@ bool MemoryLog::contains(std::string_view text) const {
   return std::any_of(lines_.begin(), lines_.end(), [&](const std::string& line) { return line.find(text) != std::string::npos; });
 }
 
-TestNode::TestNode(const std::string& name, net::CapnpOptions options, const std::string& listen) : id{name} {
+TestNode::TestNode(const std::string& name, net::rpc::CapnpOptions options, const std::string& listen) : id{name} {
   options.log = &log;
-  transport = std::make_unique<net::CapnpTransport>(options);
+  transport = std::make_unique<net::rpc::CapnpTransport>(options);
   const Status started = transport->start(id, listen, handler);
   INFO(started.to_string());
   REQUIRE(started);

@@ -50,7 +50,7 @@ class MemoryLog final : public LogSink {
 
 /// A transport with an ObedientHandler, listening on loopback.
 struct TestNode {
-  explicit TestNode(const std::string& name, net::CapnpOptions options = {}, const std::string& listen = "127.0.0.1:0");
+  explicit TestNode(const std::string& name, net::rpc::CapnpOptions options = {}, const std::string& listen = "127.0.0.1:0");
   ~TestNode() { transport->stop(); }
 
   PeerAddress address() const { return {id, transport->address()}; }

@@ -2,7 +2,7 @@
 
 #include <asio/post.hpp>
 
-namespace ldb::net {
+namespace ldb::net::rpc {
 namespace {
 // KJ events run in one go before sockets get their turn again.
 constexpr unsigned kMaxTurns = 10'000;
@@ -32,4 +32,4 @@ void AsioKjLoop::post_pump() {
   });
 }
 
-}  // namespace ldb::net
+}  // namespace ldb::net::rpc

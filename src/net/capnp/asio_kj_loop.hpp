@@ -5,7 +5,7 @@
 
 #include <asio/io_context.hpp>
 
-namespace ldb::net {
+namespace ldb::net::rpc {
 
 /// The KJ event loop of the thread that constructs it. Asio sleeps, polls sockets and timers; whenever a handler has made KJ
 /// events runnable they run from pump(), or from a posted handler when nobody calls it. kj::Promise::wait() must not be used on
@@ -34,4 +34,4 @@ class AsioKjLoop final : public kj::EventPort {
   kj::WaitScope scope_;
 };
 
-}  // namespace ldb::net
+}  // namespace ldb::net::rpc

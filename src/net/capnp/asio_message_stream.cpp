@@ -13,7 +13,7 @@
 #include "base/coding.hpp"
 #include "base/rt/rt.hpp"
 
-namespace ldb::net {
+namespace ldb::net::rpc {
 namespace {
 
 using capnp::word;
@@ -296,4 +296,4 @@ void AsioMessageStream::end_writes(const kj::Exception& reason) {
   }
 }
 
-}  // namespace ldb::net
+}  // namespace ldb::net::rpc

@@ -15,7 +15,7 @@
 
 #include "net/capnp/asio_kj_loop.hpp"
 
-namespace ldb::net {
+namespace ldb::net::rpc {
 
 /// Bounds of what one stream accepts.
 struct FrameLimits {
@@ -103,4 +103,4 @@ class AsioMessageStream final : public capnp::MessageStream, public std::enable_
   std::int64_t last_sent_ns_ = 0;
 };
 
-}  // namespace ldb::net
+}  // namespace ldb::net::rpc

@@ -8,7 +8,7 @@
 #include "net/capnp/network_thread.hpp"
 #include "net/capnp/server.hpp"
 
-namespace ldb::net {
+namespace ldb::net::rpc {
 namespace {
 
 constexpr unsigned kMaxThreads = 64;
@@ -173,17 +173,17 @@ Status CapnpTransport::set_peer_blocked(const NodeId& peer, bool blocked) {
   return Status::ok();
 }
 
-}  // namespace ldb::net
+}  // namespace ldb::net::rpc
 
 namespace ldb {
 
 std::unique_ptr<Transport> new_capnp_transport(std::string cluster, TransportLimits limits, unsigned threads, LogSink& log) {
-  net::CapnpOptions options;
+  net::rpc::CapnpOptions options;
   options.cluster = std::move(cluster);
   options.limits = limits;
   options.threads = threads;
   options.log = &log;
-  return std::make_unique<net::CapnpTransport>(std::move(options));
+  return std::make_unique<net::rpc::CapnpTransport>(std::move(options));
 }
 
 }  // namespace ldb

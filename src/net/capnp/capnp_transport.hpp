@@ -9,7 +9,7 @@
 #include "ldb/transport.hpp"
 #include "net/capnp/transport_context.hpp"
 
-namespace ldb::net {
+namespace ldb::net::rpc {
 
 struct CapnpOptions {
   std::string cluster = "ldb";
@@ -42,4 +42,4 @@ class CapnpTransport final : public Transport {
   std::shared_ptr<Running> running_ LDB_GUARDED_BY(mutex_);  // shared with calls under way
 };
 
-}  // namespace ldb::net
+}  // namespace ldb::net::rpc

@@ -9,7 +9,7 @@
 #include "net/capnp/endpoint.hpp"
 #include "net/capnp/wire_status.hpp"
 
-namespace ldb::net {
+namespace ldb::net::rpc {
 namespace {
 
 using asio::ip::tcp;
@@ -235,4 +235,4 @@ void ClientConnection::close(const Status& why) {
   if (const auto notify = std::exchange(on_closed_, nullptr)) notify(*this, why);
 }
 
-}  // namespace ldb::net
+}  // namespace ldb::net::rpc

@@ -16,7 +16,7 @@
 #include "net/capnp/transport_context.hpp"
 #include "peer.capnp.h"
 
-namespace ldb::net {
+namespace ldb::net::rpc {
 
 using Done = std::function<void(Result<std::string>)>;
 
@@ -104,4 +104,4 @@ class ClientConnection final : public std::enable_shared_from_this<ClientConnect
   std::int64_t last_call_ns_;
 };
 
-}  // namespace ldb::net
+}  // namespace ldb::net::rpc

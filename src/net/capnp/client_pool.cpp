@@ -4,7 +4,7 @@
 
 #include "base/rt/rt.hpp"
 
-namespace ldb::net {
+namespace ldb::net::rpc {
 namespace {
 
 constexpr std::int64_t kFirstBackoffNs = 20 * rt::kMillisecond;
@@ -81,4 +81,4 @@ void ClientPool::close() {
   }
 }
 
-}  // namespace ldb::net
+}  // namespace ldb::net::rpc

@@ -11,7 +11,7 @@
 #include "net/capnp/network_thread.hpp"
 #include "net/capnp/transport_context.hpp"
 
-namespace ldb::net {
+namespace ldb::net::rpc {
 
 /// The calls of one network thread. Made and destroyed by the transport while the thread does not run; used on the thread.
 ///
@@ -47,4 +47,4 @@ class ClientPool {
   bool closed_ = false;
 };
 
-}  // namespace ldb::net
+}  // namespace ldb::net::rpc

@@ -2,7 +2,7 @@
 
 #include "base/rt/rt.hpp"
 
-namespace ldb::net {
+namespace ldb::net::rpc {
 
 DeadlineQueue::Id DeadlineQueue::add(std::int64_t when_ns, std::function<void()> action) {
   const Id id(when_ns, next_++);
@@ -37,4 +37,4 @@ void DeadlineQueue::on_timer() {
   loop_.pump();
 }
 
-}  // namespace ldb::net
+}  // namespace ldb::net::rpc

@@ -11,7 +11,7 @@
 
 #include "net/capnp/asio_kj_loop.hpp"
 
-namespace ldb::net {
+namespace ldb::net::rpc {
 
 /// Runs actions at given times. A call's deadline is usually cancelled, so adding and cancelling must be cheap: no timer
 /// operation, except when a new entry comes before all others. Network thread only.
@@ -40,4 +40,4 @@ class DeadlineQueue {
   bool closed_ = false;
 };
 
-}  // namespace ldb::net
+}  // namespace ldb::net::rpc

@@ -2,7 +2,7 @@
 
 #include <charconv>
 
-namespace ldb::net {
+namespace ldb::net::rpc {
 
 Result<Endpoint> Endpoint::parse(const std::string& text) {
   const auto bad = [&text](const char* why) {
@@ -33,4 +33,4 @@ std::string Endpoint::to_string() const {
   return (brackets ? "[" + host + "]" : host) + ":" + std::to_string(port);
 }
 
-}  // namespace ldb::net
+}  // namespace ldb::net::rpc

@@ -6,7 +6,7 @@
 
 #include "ldb/status.hpp"
 
-namespace ldb::net {
+namespace ldb::net::rpc {
 
 /// Where to listen or to connect: a host name, an IPv4 address, or an IPv6 address (written in brackets), and a port.
 struct Endpoint {
@@ -18,4 +18,4 @@ struct Endpoint {
   std::string to_string() const;
 };
 
-}  // namespace ldb::net
+}  // namespace ldb::net::rpc

@@ -7,7 +7,7 @@
 
 #include <asio/post.hpp>
 
-namespace ldb::net {
+namespace ldb::net::rpc {
 namespace {
 
 // How often the thread looks for late tasks before it refuses them; bounds a caller that answers every failure with another call.
@@ -153,4 +153,4 @@ void NetworkThread::run_handlers() {
   }
 }
 
-}  // namespace ldb::net
+}  // namespace ldb::net::rpc

@@ -19,7 +19,7 @@
 #include "net/capnp/asio_kj_loop.hpp"
 #include "net/capnp/deadline_queue.hpp"
 
-namespace ldb::net {
+namespace ldb::net::rpc {
 
 using Task = kj::Function<void()>;
 
@@ -114,4 +114,4 @@ void contain(LogSink& log, const char* what, Body&& body) {
   }
 }
 
-}  // namespace ldb::net
+}  // namespace ldb::net::rpc

@@ -6,7 +6,7 @@
 
 #include "base/rt/rt.hpp"
 
-namespace ldb::net {
+namespace ldb::net::rpc {
 namespace {
 
 using ::capnp::rpc::twoparty::Side;
@@ -79,4 +79,4 @@ bool RpcConnection::looks_dead(std::int64_t now_ns, std::int64_t timeout_ns) con
   return now_ns - stream_->last_received_ns() > timeout_ns || now_ns - timeout_ns > stream_->write_stuck_since_ns();
 }
 
-}  // namespace ldb::net
+}  // namespace ldb::net::rpc

@@ -14,7 +14,7 @@
 #include "net/capnp/asio_message_stream.hpp"
 #include "net/capnp/network_thread.hpp"
 
-namespace ldb::net {
+namespace ldb::net::rpc {
 
 /// What a frame may hold beside the body.
 constexpr std::size_t kFrameOverheadBytes = 4 << 10;
@@ -55,4 +55,4 @@ class RpcConnection {
   kj::Promise<void> disconnect_ = nullptr;
 };
 
-}  // namespace ldb::net
+}  // namespace ldb::net::rpc

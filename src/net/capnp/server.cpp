@@ -5,7 +5,7 @@
 
 #include <asio/post.hpp>
 
-namespace ldb::net {
+namespace ldb::net::rpc {
 namespace {
 
 using asio::ip::tcp;
@@ -161,4 +161,4 @@ void Acceptor::close() {
   retry_.cancel();
 }
 
-}  // namespace ldb::net
+}  // namespace ldb::net::rpc

@@ -17,7 +17,7 @@
 #include "net/capnp/server_session.hpp"
 #include "net/capnp/transport_context.hpp"
 
-namespace ldb::net {
+namespace ldb::net::rpc {
 
 /// The connections that one network thread serves. Made and destroyed by the transport while the thread does not run; used on the
 /// thread.
@@ -84,4 +84,4 @@ class Acceptor {
   bool closed_ = false;
 };
 
-}  // namespace ldb::net
+}  // namespace ldb::net::rpc

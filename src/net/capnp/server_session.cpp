@@ -5,7 +5,7 @@
 
 #include "net/capnp/wire_status.hpp"
 
-namespace ldb::net {
+namespace ldb::net::rpc {
 
 /// What a Responder shares between its copies. Any thread; answers kAborted when the last copy goes without an answer.
 class PendingResponse {
@@ -198,4 +198,4 @@ Result<std::string> ServerSession::bounded(Result<std::string> answer) const {
   return answer;
 }
 
-}  // namespace ldb::net
+}  // namespace ldb::net::rpc

@@ -15,7 +15,7 @@
 #include "net/capnp/transport_context.hpp"
 #include "peer.capnp.h"
 
-namespace ldb::net {
+namespace ldb::net::rpc {
 
 /// On the heap: GCC 12 takes a Result inside kj::Maybe for uninitialized.
 using Answer = kj::Own<Result<std::string>>;
@@ -71,4 +71,4 @@ class ServerSession : public std::enable_shared_from_this<ServerSession> {
 /// The object that a connection offers to whoever connects.
 wire::Peer::Client new_peer_server(std::shared_ptr<ServerSession> session);
 
-}  // namespace ldb::net
+}  // namespace ldb::net::rpc

@@ -1,6 +1,6 @@
 #include "net/capnp/transport_context.hpp"
 
-namespace ldb::net {
+namespace ldb::net::rpc {
 namespace {
 constexpr unsigned kMaxLinesPerSecond = 10;
 }
@@ -21,4 +21,4 @@ void ThrottledLog::warn(std::string_view message) {
   sink_.log(LogLevel::kWarning, "net", message);
 }
 
-}  // namespace ldb::net
+}  // namespace ldb::net::rpc

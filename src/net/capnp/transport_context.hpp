@@ -10,7 +10,7 @@
 #include "base/rt/rt.hpp"
 #include "ldb/transport.hpp"
 
-namespace ldb::net {
+namespace ldb::net::rpc {
 
 constexpr std::size_t kMaxNameBytes = 256;
 
@@ -77,4 +77,4 @@ struct TransportContext {
   BlockedPeers blocked;
 };
 
-}  // namespace ldb::net
+}  // namespace ldb::net::rpc

@@ -4,7 +4,7 @@
 #include <array>
 #include <utility>
 
-namespace ldb::net {
+namespace ldb::net::rpc {
 namespace {
 
 constexpr std::size_t kMaxTextBytes = 16 << 10;
@@ -100,4 +100,4 @@ std::string copy_text(::capnp::Text::Reader text, std::size_t max_bytes) {
   return std::string(text.begin(), std::min<std::size_t>(text.size(), max_bytes));
 }
 
-}  // namespace ldb::net
+}  // namespace ldb::net::rpc

@@ -9,7 +9,7 @@
 #include "ldb/status.hpp"
 #include "peer.capnp.h"
 
-namespace ldb::net {
+namespace ldb::net::rpc {
 
 /// `status` must not be ok. Texts are cut to 16 KiB.
 void write_failure(const Status& status, wire::Failure::Builder out);
@@ -24,4 +24,4 @@ Status to_status(const kj::Exception& exception);
 /// A Text from the network as a string; at most `max_bytes`, cut beyond that.
 std::string copy_text(::capnp::Text::Reader text, std::size_t max_bytes);
 
-}  // namespace ldb::net
+}  // namespace ldb::net::rpc
