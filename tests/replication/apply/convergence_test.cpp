@@ -103,7 +103,7 @@ class RandomCluster {
 
 TEST_CASE("Members that heard the same commits in any causal order hold the same images, and no write is lost unrecorded") {
   std::map<ConflictKind, std::size_t> seen;
-  for (std::uint64_t seed = 1; seed <= 120; ++seed) {
+  for (std::uint64_t seed = 1; seed <= 1200; ++seed) {
     CAPTURE(seed);
     const bool greatest_value = seed % 2 == 0;
     RandomCluster cluster(seed, 2 + seed % 3, greatest_value);
