@@ -1,0 +1,152 @@
+// What the threads of one replicator share: the applier, what is known of the members, and whether this node may serve.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/rt/rt.hpp"
+#include "ldb/replicator.hpp"
+#include "replication/apply/applier.hpp"
+#include "replication/collection.hpp"
+#include "replication/node_state.hpp"
+#include "replication/protocol/complaints.hpp"
+#include "replication/protocol/failure_detector.hpp"
+#include "replication/protocol/origin_identity.hpp"
+#include "replication/protocol/peer_markers.hpp"
+#include "replication/protocol/protocol.hpp"
+#include "replication/replicator_options.hpp"
+
+namespace ldb::replication {
+
+/// An upper bound of what a commit takes in the log and in a message.
+std::size_t commit_bytes(const CommitRequest& request);
+
+/// One member besides this node, as far as known.
+struct Member {
+  explicit Member(PeerAddress a, std::int64_t reachable_ns) : address(std::move(a)), detector(reachable_ns) {}
+
+  PeerAddress address;
+  OriginId origin;
+  std::uint64_t boot = 0;            ///< of its present process
+  std::deque<std::uint64_t> former;  ///< boots that ended; late messages of theirs are refused
+  bool state_checked = false;        ///< its present boot has answered a hello: this node's state was compared with its knowledge
+  std::optional<VersionVector> durable;
+  std::vector<NodeId> members;
+  FailureDetector detector;
+  std::int64_t last_contact_us = 0;
+  std::uint64_t commits_received = 0;
+  std::string problem;
+};
+
+/// Any thread. Lock order: gate_ before mutex_; neither is held over a network call, mutex_ not over disk I/O.
+class Replica {
+ public:
+  Replica(const ReplicatorServices& services, const ReplicatorOptions& options);
+
+  /// Opens the applier, loads the node's state, and finishes an install that a crash interrupted.
+  Status open();
+  /// Commits and waits end with kAborted from now on.
+  void stop();
+  bool stopped() const { return stopped_.load(); }
+
+  const ReplicatorServices& services() const { return services_; }
+  const ReplicatorOptions& options() const { return options_; }
+  StorageEngine& engine() { return *services_.engine; }
+  Applier& applier() { return *applier_; }
+  NodeState& state() { return state_; }
+  DeadRowCollection& collection() { return collection_; }
+  void log(LogLevel level, const std::string& message) const { services_.log_sink->log(level, "replication", message); }
+
+  // Local commits.
+  Result<CommitOutcome> commit(CommitRequest request);
+  Status readable() const;
+  Status build_index(TableId table, IndexId index);
+  std::string write_refusal();
+
+  // Members.
+  Status add_member(const PeerAddress& address);
+  Status remove_member(const NodeId& node);
+  std::vector<NodeId> members() const;  ///< ascending, this node included
+
+  Identity identity() const;
+  Knowledge knowledge();
+  VersionVector floor() const;
+
+  /// A request of a member arrived. kUnavailable when the sender is no member here, or an earlier process of one.
+  Status heard_request(const NodeId& from, const Identity& identity, const Knowledge* knowledge, const Complaint* complaint);
+  bool needs_hello(const NodeId& node) const;
+  void acknowledged(const NodeId& from, const VersionVector& durable);
+  /// A hello was answered: compares what the member knows with what this node has, and takes the consequences of lost state.
+  Status greeted(const NodeId& node, const HelloAnswer& answer);
+  /// A fetch was answered.
+  Status heard_answer(const NodeId& node, const FetchAnswer& answer);
+  void call_failed(const NodeId& node, const Status& status);
+  void set_problem(const NodeId& node, std::string problem);
+  /// A commit of this node's own origin came from a peer, beyond the own log: the state was lost.
+  Status own_origin_ahead(const NodeId& node, OriginId origin, const VersionVector& needed);
+  /// Origins whose commits `peer` most likely gets from their own node.
+  std::set<OriginId> elsewhere_for(const NodeId& peer) const;
+  /// What all members have durably; none while one is silent.
+  std::optional<VersionVector> acknowledged_by_all();
+
+  /// Applies one commit of a peer, unless a copy is being installed (kAborted, try again).
+  Result<ApplyOutcome> apply(std::string payload);
+  void count_received(const NodeId& node, std::uint64_t commits);
+  /// After applying or installing: may this node serve again?
+  Status settle_debts();
+  /// Installs the staged copy of a view with vector `theirs`. Blocks; reads and writes are refused meanwhile.
+  Status install(const VersionVector& theirs);
+  /// One puller at a time receives a copy.
+  bool installing() const { return installing_.load(); }
+  bool begin_copy() { return !copying_.exchange(true); }
+  void end_copy() { copying_.store(false); }
+
+  /// Raises the collection floor as far as the members allow; false when they do not allow more than before.
+  Result<bool> advance_floor();
+
+  ReplicationStatus status();
+
+ private:
+  Member* find(const NodeId& node) LDB_REQUIRES(mutex_);
+  std::vector<NodeId> all_members() const LDB_REQUIRES(mutex_);
+  Status note_boot(Member& member, const Identity& identity) LDB_REQUIRES(mutex_);
+  Status lost_state(const NodeId& node, const VersionVector& needed, bool new_origin, const std::string& why);
+  Status ensure_origin();
+  Status refusal();
+
+  const ReplicatorServices services_;
+  const ReplicatorOptions options_;
+  const std::uint64_t boot_;
+  NodeState state_;
+  std::unique_ptr<Applier> applier_;
+  DeadRowCollection collection_{VersionVector()};
+
+  rt::Atomic<bool> stopped_{false};
+  rt::Atomic<bool> copying_{false};
+  rt::Atomic<bool> installing_{false};
+  rt::Atomic<bool> indebted_{false};
+  rt::Atomic<bool> verified_{false};
+  rt::Atomic<bool> complaints_exist_{false};
+  rt::Atomic<std::uint64_t> installed_{0};
+
+  /// Shared by commits, applies and index builds; exclusive to change what they may do.
+  rt::SharedMutex gate_;
+  /// Guards reads of the floor against a member's restart: see advance_floor().
+  mutable rt::Mutex mutex_;
+  rt::CondVar changed_;  ///< identity verified, install ended, or stopped
+  std::map<NodeId, Member> members_ LDB_GUARDED_BY(mutex_);
+  OriginIdentity identity_ LDB_GUARDED_BY(mutex_){true, false};
+  PeerMarkers markers_ LDB_GUARDED_BY(mutex_);
+  Complaints complaints_ LDB_GUARDED_BY(mutex_);
+  VersionVector announced_floor_ LDB_GUARDED_BY(mutex_);  ///< told to members before it is relied on
+  std::map<NodeId, VersionVector> debts_ LDB_GUARDED_BY(mutex_);
+  rt::Mutex debts_mutex_;  ///< serializes saving them; before mutex_
+};
+
+}  // namespace ldb::replication
