@@ -92,6 +92,7 @@ class Scheduler {
     if (--atomic_countdown_ == 0) preempt_at_atomic();
   }
   bool spurious_wakeup();
+  bool coin() { return choices_.one_in(2); }
   void yield();
   /// Blocks until woken (true) or the deadline (false). `list` may be null: only the deadline ends it.
   bool block(WaitList* list, std::int64_t deadline_ns, const char* waiting_for, const Fiber* held_by = nullptr);

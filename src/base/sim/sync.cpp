@@ -114,7 +114,7 @@ void SharedMutexImpl::lock_shared() {
   sim::Scheduler& s = scheduler();
   s.sync_point();
   // Waiting for a waiting writer loses no wake-up: that writer gets the lock when the present readers leave, and wakes all.
-  while (writer_ != nullptr || (readers_ != 0 && waiting_writers_ != 0)) {
+  while (writer_ != nullptr || (readers_ != 0 && waiting_writers_ != 0 && s.coin())) {
     if (writer_ == &s.running()) s.fail("shared mutex locked twice by one thread");
     s.block(&waiters_, sim::kNever, "shared mutex (to read)", writer_);
   }

@@ -54,7 +54,7 @@ class SharedMutexImpl {
   void lock();
   bool try_lock();
   void unlock();
-  /// May wait behind a waiting writer even while readers hold the lock, as some platforms do: recursive read locks deadlock.
+  /// Sometimes waits behind a waiting writer although readers hold the lock, as some platforms do: recursive read locks deadlock.
   void lock_shared();
   void unlock_shared();
 
