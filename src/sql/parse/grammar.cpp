@@ -40,16 +40,11 @@ bool Grammar::accept_two(Keyword first, Keyword second) {
 bool Grammar::at_word(std::string_view lower) const { return is_any_word(token_) && !token_.quoted && token_.text == lower; }
 
 bool Grammar::accept_if_exists() {
-  if (!at(Keyword::kIf)) return false;
-  advance();
-  expect(Keyword::kExists);
-  return true;
+  return accept_two(Keyword::kIf, Keyword::kExists);  // IF alone is a name
 }
 
 bool Grammar::accept_if_not_exists() {
-  if (!at(Keyword::kIf)) return false;
-  advance();
-  expect(Keyword::kNot);
+  if (!accept_two(Keyword::kIf, Keyword::kNot)) return false;
   expect(Keyword::kExists);
   return true;
 }

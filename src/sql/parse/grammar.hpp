@@ -168,8 +168,8 @@ class Grammar {
   E is_test(E left, ast::IsTestKind kind, bool negated, ast::Position position);
   E parse_overlaps(E left);
   using Parenthesized = std::variant<const ast::Query*, E>;
-  Parenthesized parse_parenthesized(ast::Position open);  // after the opening parenthesis at `open`
-  Parenthesized parse_nested_parenthesized(ast::Position open);
+  Parenthesized parse_parenthesized(ast::Position open, bool row_allowed = true);  // after the opening parenthesis at `open`
+  Parenthesized parse_nested_parenthesized(ast::Position open, bool row_allowed);
   E finish_row(E first, ast::Position position, std::size_t tallest);
   E parse_row_element();
   E scalar_subquery(const ast::Query* query, ast::Position position);
@@ -191,6 +191,7 @@ class Grammar {
   const ast::WindowSpec* parse_window_spec();
   const ast::WindowFrame* parse_frame();
   ast::FrameBound parse_frame_bound();
+  void check_frame(const ast::WindowFrame& frame, bool between, ast::Position start_position, ast::Position end_position);
   E parse_case();
   E parse_cast();
   E parse_array();
@@ -205,13 +206,15 @@ class Grammar {
   E parse_overlay();
   E parse_trim();
   E parse_normalize();
+  E parse_normal_form();
   E parse_collation_for();
   E catalog_call(std::string_view name, std::initializer_list<E> arguments, ast::Position position, std::size_t children);
   bool at_type_literal();
   E parse_typed_literal();
   List<E> parse_expression_list();
   const ast::Query* parse_subquery();  // ( query )
-  bool at_query_start();
+  bool at_query_start();               // where VALUES may also be a name
+  bool at_query_word() const;
 
   // --- types (grammar_type.cpp)
   const ast::TypeName* parse_type() { return parse_type(false); }
@@ -239,6 +242,7 @@ class Grammar {
   ast::CommonTable parse_common_table();
   const ast::CteSearch* parse_search();
   const ast::CteCycle* parse_cycle();
+  E parse_constant();
   const ast::QueryBody* parse_set_operations(const ast::QueryBody* first, bool intersect_only);
   const ast::QueryBody* parse_query_primary();
   const ast::QueryBody* body_of(const ast::Query* query);
@@ -359,6 +363,7 @@ class Grammar {
   ast::ObjectKind parse_object_kind(std::string_view verb);
   List<ast::RelationRef> parse_relation_refs();
   bool accept_cascade();
+  ast::QualifiedName lone_name();
 
   // grammar_alter.cpp
   const ast::Statement* parse_alter();

@@ -268,7 +268,8 @@ void Grammar::parse_alter_column(AlterCommand& c) {
 }
 
 void Grammar::parse_alter_column_set(AlterCommand& c) {
-  if (at(Keyword::kSet)) {
+  bool set = at(Keyword::kSet);
+  if (set) {
     Token next = peek();
     bool identity = next.keyword == Keyword::kGenerated || next.keyword == Keyword::kIncrement ||
                     next.keyword == Keyword::kMinvalue || next.keyword == Keyword::kMaxvalue || next.keyword == Keyword::kStart ||
@@ -312,7 +313,7 @@ void Grammar::parse_alter_column_set(AlterCommand& c) {
       return;
     case Keyword::kData:
     case Keyword::kType:
-      accept(Keyword::kData);
+      if (set) expect(Keyword::kData);  // SET DATA TYPE or TYPE, not SET TYPE
       expect(Keyword::kType);
       c.kind = AlterKind::kSetType;
       c.type = parse_type();

@@ -60,7 +60,7 @@ const Statement* Grammar::parse_insert(const WithClause* with) {
     } else if (at(Keyword::kOverriding)) {
       insert->overriding = accept_overriding();
     }
-    if (!at(TokenKind::kLeftParen) && !at_query_start()) fail_syntax();
+    if (!at(TokenKind::kLeftParen) && !at_query_word()) fail_syntax();
     default_allowed_ = true;
     insert->source = parse_query();
     default_allowed_ = false;

@@ -143,6 +143,10 @@ bool Grammar::at_query_start() {
   }
 }
 
+bool Grammar::at_query_word() const {
+  return at(Keyword::kSelect) || at(Keyword::kValues) || at(Keyword::kWith) || at(Keyword::kTable);
+}
+
 // At a parenthesis: whether the first word behind this run of parentheses starts a query.
 bool Grammar::at_nested_query() {
   Lexer ahead = lexer_;
@@ -201,22 +205,22 @@ const Expression* Grammar::finish_row(E first, Position position, std::size_t ta
 }
 
 // A query, an expression, or a row, and the closing parenthesis.
-Grammar::Parenthesized Grammar::parse_parenthesized(Position open) {
+Grammar::Parenthesized Grammar::parse_parenthesized(Position open, bool row_allowed) {
   DepthGuard guard(*this);
   if (at_query_start()) {
     const Query* query = parse_query();
     expect(TokenKind::kRightParen);
     return query;
   }
-  if (at(TokenKind::kLeftParen) && at_nested_query()) return parse_nested_parenthesized(open);
+  if (at(TokenKind::kLeftParen) && at_nested_query()) return parse_nested_parenthesized(open, row_allowed);
   E value = parse_row_element();
-  if (at(TokenKind::kComma)) value = finish_row(value, open, height(value));
+  if (row_allowed && at(TokenKind::kComma)) value = finish_row(value, open, height(value));
   expect(TokenKind::kRightParen);
   return value;
 }
 
 // ((SELECT ...) ...: only what follows the inner parenthesis tells whether the outer one holds a query or an expression.
-Grammar::Parenthesized Grammar::parse_nested_parenthesized(Position open) {
+Grammar::Parenthesized Grammar::parse_nested_parenthesized(Position open, bool row_allowed) {
   Position position = token_.position;
   advance();
   Parenthesized inside = parse_parenthesized(position);
@@ -227,7 +231,7 @@ Grammar::Parenthesized Grammar::parse_nested_parenthesized(Position open) {
     inside = scalar_subquery(query, position);
   }
   E value = parse_operators(parse_indirection(std::get<E>(inside)), kLowest, false);
-  if (at(TokenKind::kComma)) value = finish_row(value, open, height(value));
+  if (row_allowed && at(TokenKind::kComma)) value = finish_row(value, open, height(value));
   expect(TokenKind::kRightParen);
   return value;
 }
@@ -237,7 +241,10 @@ const Expression* Grammar::parse_parenthesis_primary() {
   advance();
   Parenthesized inside = parse_parenthesized(position);
   if (auto* query = std::get_if<const Query*>(&inside)) return parse_indirection(scalar_subquery(*query, position));
-  return parse_indirection(std::get<E>(inside));
+  E value = std::get<E>(inside);
+  const Row* row = value->as<Row>();
+  bool made_here = row != nullptr && !row->is_explicit && row->position == position;
+  return made_here ? value : parse_indirection(value);  // (a, b).c needs another pair of parentheses
 }
 
 const Query* Grammar::parse_subquery() {
@@ -396,7 +403,7 @@ const Expression* Grammar::parse_call(QualifiedName name, bool windowless) {
   HeightScope scope(*this);
   parse_call_arguments(call);
   if (windowless) return finish(call, scope.height());
-  if (at(TokenKind::kString)) return parse_typed_literal_after(call);
+  if (at(TokenKind::kString) && !call->arguments.empty()) return parse_typed_literal_after(call);
   if (at(Keyword::kWithin) && peek().keyword == Keyword::kGroup) {
     Position position = token_.position;
     if (!call->order_by.empty()) fail("42601", "cannot use multiple ORDER BY clauses with WITHIN GROUP", position);

@@ -12,7 +12,8 @@ const WithClause* Grammar::parse_with() {
   DepthGuard guard(*this);
   HeightScope scope(*this);
   advance();
-  with->recursive = accept(Keyword::kRecursive);
+  with->recursive = at(Keyword::kRecursive) && is_column_name(peek());  // RECURSIVE alone is a name
+  if (with->recursive) advance();
   ListBuilder<CommonTable, 2> tables(arena_);
   do tables.push(parse_common_table());
   while (accept(TokenKind::kComma));
@@ -57,6 +58,16 @@ const CteSearch* Grammar::parse_search() {
   return search;
 }
 
+// A literal or typed literal.
+const Expression* Grammar::parse_constant() {
+  Token first = token_;
+  E value = parse_primary();
+  const Cast* cast = value->as<Cast>();
+  bool constant = value->kind == ExpressionKind::kLiteral || (cast != nullptr && cast->syntax == CastSyntax::kTypedLiteral);
+  if (!constant) fail_syntax(first);
+  return value;
+}
+
 // CYCLE a, b SET c [TO value DEFAULT value] USING d
 const CteCycle* Grammar::parse_cycle() {
   auto* cycle = arena_.make<CteCycle>();
@@ -68,9 +79,9 @@ const CteCycle* Grammar::parse_cycle() {
   expect(Keyword::kSet);
   cycle->mark_column = parse_column_name();
   if (accept(Keyword::kTo)) {
-    cycle->mark_value = parse_primary();
+    cycle->mark_value = parse_constant();
     expect(Keyword::kDefault);
-    cycle->mark_default = parse_primary();
+    cycle->mark_default = parse_constant();
   }
   expect(Keyword::kUsing);
   cycle->path_column = parse_column_name();

@@ -84,7 +84,7 @@ const Expression* Grammar::parse_keyword_primary() {
     case Keyword::kCurrentCatalog:
       return parse_current_value(CurrentValueKind::kCatalog, false);
     case Keyword::kCurrentSchema:
-      if (peek().kind == TokenKind::kLeftParen) return parse_column_or_call();
+      if (peek().kind == TokenKind::kLeftParen || peek().kind == TokenKind::kString) return parse_column_or_call();
       return parse_current_value(CurrentValueKind::kSchema, false);
     case Keyword::kCollation:
       if (peek().keyword == Keyword::kFor) return parse_collation_for();
@@ -365,7 +365,17 @@ const Expression* Grammar::parse_substring() {
       length = parse_expression();
   }
   expect(TokenKind::kRightParen);
-  if (from == nullptr) from = one();
+  if (from == nullptr) {
+    // As PostgreSQL: without FROM the length is an integer for sure.
+    auto* type = arena_.make<TypeName>();
+    type->name = "int4";
+    type->is_keyword = true;
+    auto* cast = make<Cast>(length == nullptr ? position : length->position);
+    cast->operand = length;
+    cast->type = type;
+    length = finish(cast, height(length));
+    from = one();
+  }
   return catalog_call("substring", {text, from, length}, position, scope.height());
 }
 
@@ -439,17 +449,8 @@ const Expression* Grammar::parse_normalize() {
   E text = parse_expression();
   E form = nullptr;
   if (accept(TokenKind::kComma)) {
-    switch (token_.keyword) {
-      case Keyword::kNfc:
-      case Keyword::kNfd:
-      case Keyword::kNfkc:
-      case Keyword::kNfkd:
-        break;
-      default:
-        fail_syntax();
-    }
-    form = string_literal(token_.text, token_.position);
-    advance();
+    form = parse_normal_form();
+    if (form == nullptr) fail_syntax();
   }
   expect(TokenKind::kRightParen);
   return catalog_call("normalize", {text, form}, position, std::max(height(text), height(form)));

@@ -131,7 +131,7 @@ const Expression* Grammar::parse_quantified(E left, Operator op, std::string_vie
   advance();
   Position open = token_.position;
   expect(TokenKind::kLeftParen);
-  Parenthesized inside = parse_parenthesized(open);
+  Parenthesized inside = parse_parenthesized(open, false);
   std::size_t tallest = height(left);
   if (auto* query = std::get_if<const Query*>(&inside)) {
     quantified->query = *query;
@@ -249,6 +249,7 @@ bool Grammar::apply_keyword_operator(E& left, int lowest, bool restricted, int& 
     case Keyword::kLike:
     case Keyword::kIlike:
     case Keyword::kSimilar:
+      if (at(Keyword::kSimilar) && peek().keyword != Keyword::kTo) return false;  // SUBSTRING(x SIMILAR y ESCAPE z)
       level = kLikeLevel;
       if (!enter_level(level, lowest, blocked)) return false;
       left = parse_predicate(left, ends_in_operand);
@@ -415,20 +416,33 @@ const Expression* Grammar::parse_is(E left, bool restricted, bool& ends_in_opera
   return finish(distinct, std::max(height(left), height(distinct->right)));
 }
 
-// x IS [NOT] [NFC | NFD | NFKC | NFKD] NORMALIZED
-const Expression* Grammar::parse_is_normalized(E left, bool negated, Position position) {
-  E form = nullptr;
+// [NFC | NFD | NFKC | NFKD] as a string; null when there is none
+const Expression* Grammar::parse_normal_form() {
+  std::string_view form;
   switch (token_.keyword) {
     case Keyword::kNfc:
+      form = "NFC";
+      break;
     case Keyword::kNfd:
+      form = "NFD";
+      break;
     case Keyword::kNfkc:
+      form = "NFKC";
+      break;
     case Keyword::kNfkd:
-      form = string_literal(token_.text, token_.position);
-      advance();
+      form = "NFKD";
       break;
     default:
-      break;
+      return nullptr;
   }
+  Position position = token_.position;
+  advance();
+  return string_literal(form, position);
+}
+
+// x IS [NOT] [NFC | NFD | NFKC | NFKD] NORMALIZED
+const Expression* Grammar::parse_is_normalized(E left, bool negated, Position position) {
+  E form = parse_normal_form();
   expect(Keyword::kNormalized);
   std::size_t children = std::max(height(left), height(form));
   E call = form != nullptr ? catalog_call("is_normalized", {left, form}, position, children)

@@ -32,13 +32,16 @@ const Query* Grammar::parse_query_with(const WithClause* with, const QueryBody* 
 
 // (query with clauses) clauses: PostgreSQL reads both sets of clauses as one query's.
 const Query* Grammar::merge_nested(Query* outer, const Query* inner) {
-  auto twice = [&](bool is_twice, const char* clause) {
-    if (is_twice) fail("42601", std::string("multiple ") + clause + " clauses not allowed", outer->position);
+  auto twice = [&](bool is_twice, const char* clause, Position position) {
+    if (is_twice) fail("42601", std::string("multiple ") + clause + " clauses not allowed", position);
   };
-  twice(outer->with != nullptr && inner->with != nullptr, "WITH");
-  twice(!outer->order_by.empty() && !inner->order_by.empty(), "ORDER BY");
-  twice((outer->limit != nullptr || outer->limit_all) && (inner->limit != nullptr || inner->limit_all), "LIMIT");
-  twice(outer->offset != nullptr && inner->offset != nullptr, "OFFSET");
+  auto place = [&](E expression) { return expression == nullptr ? outer->position : expression->position; };
+  bool limits = (outer->limit != nullptr || outer->limit_all) && (inner->limit != nullptr || inner->limit_all);
+  bool orders = !outer->order_by.empty() && !inner->order_by.empty();
+  twice(orders, "ORDER BY", outer->order_by.empty() ? outer->position : outer->order_by[0].position);
+  twice(outer->offset != nullptr && inner->offset != nullptr, "OFFSET", place(outer->offset));
+  twice(limits, "LIMIT", place(outer->limit));
+  twice(outer->with != nullptr && inner->with != nullptr, "WITH", outer->position);
   outer->body = inner->body;
   if (outer->with == nullptr) outer->with = inner->with;
   if (outer->order_by.empty()) outer->order_by = inner->order_by;
@@ -180,8 +183,8 @@ bool Grammar::at_select_item() const {
     case Keyword::kFor:
     case Keyword::kOn:
     case Keyword::kReturning:
-      return false;
     case Keyword::kWith:
+    case Keyword::kCreate:
       return false;
     default:
       return true;
@@ -251,6 +254,8 @@ const QueryBody* Grammar::parse_values() {
       if (default_allowed && at(Keyword::kDefault)) {
         auto* node = make<Default>(token_.position);
         advance();
+        bool alone = at(TokenKind::kComma) || at(TokenKind::kRightParen);
+        if (!alone) fail("42601", "DEFAULT is not allowed in this context", node->position);
         row.push(finish(node, 0));
       } else {
         row.push(parse_expression());
@@ -409,25 +414,18 @@ const WindowSpec* Grammar::parse_window_spec() {
 
 const WindowFrame* Grammar::parse_frame() {
   auto* frame = arena_.make<WindowFrame>();
-  Position position = token_.position;
   if (at(Keyword::kRows)) frame->unit = FrameUnit::kRows;
   if (at(Keyword::kGroups)) frame->unit = FrameUnit::kGroups;
   advance();
   bool between = accept(Keyword::kBetween);
+  Position start_position = token_.position, end_position = token_.position;
   frame->start = parse_frame_bound();
   if (between) {
     expect(Keyword::kAnd);
+    end_position = token_.position;
     frame->end = parse_frame_bound();
   }
-  FrameBoundKind start = frame->start.kind, end = frame->end.kind;
-  if (start == FrameBoundKind::kUnboundedFollowing) fail("42P20", "frame start cannot be UNBOUNDED FOLLOWING", position);
-  if (between && end == FrameBoundKind::kUnboundedPreceding) fail("42P20", "frame end cannot be UNBOUNDED PRECEDING", position);
-  if (!between && start == FrameBoundKind::kFollowing)
-    fail("42P20", "frame starting from following row cannot end with current row", position);
-  if (start == FrameBoundKind::kCurrentRow && end == FrameBoundKind::kPreceding)
-    fail("42P20", "frame starting from current row cannot have preceding rows", position);
-  if (start == FrameBoundKind::kFollowing && (end == FrameBoundKind::kPreceding || end == FrameBoundKind::kCurrentRow))
-    fail("42P20", "frame starting from following row cannot have preceding rows", position);
+  check_frame(*frame, between, start_position, end_position);
   if (accept(Keyword::kExclude)) {
     if (accept(Keyword::kCurrent)) {
       expect(Keyword::kRow);
@@ -442,6 +440,22 @@ const WindowFrame* Grammar::parse_frame() {
     }
   }
   return frame;
+}
+
+void Grammar::check_frame(const WindowFrame& frame, bool between, Position start_position, Position end_position) {
+  FrameBoundKind start = frame.start.kind, end = frame.end.kind;
+  auto refuse = [&](const char* message, Position position) { fail("42P20", message, position); };
+  if (start == FrameBoundKind::kUnboundedFollowing) refuse("frame start cannot be UNBOUNDED FOLLOWING", start_position);
+  if (!between) {
+    if (start == FrameBoundKind::kFollowing)
+      refuse("frame starting from following row cannot end with current row", start_position);
+    return;
+  }
+  if (end == FrameBoundKind::kUnboundedPreceding) refuse("frame end cannot be UNBOUNDED PRECEDING", end_position);
+  if (start == FrameBoundKind::kCurrentRow && end == FrameBoundKind::kPreceding)
+    refuse("frame starting from current row cannot have preceding rows", end_position);
+  if (start == FrameBoundKind::kFollowing && (end == FrameBoundKind::kPreceding || end == FrameBoundKind::kCurrentRow))
+    refuse("frame starting from following row cannot have preceding rows", end_position);
 }
 
 FrameBound Grammar::parse_frame_bound() {
@@ -511,13 +525,14 @@ void Grammar::parse_limit(Query* query) {
   }
   if (query->limit != nullptr || query->limit_all) fail_syntax();
   if (at(Keyword::kFetch)) return parse_fetch(query);
+  Position position = token_.position;
   advance();
   if (accept(Keyword::kAll))
     query->limit_all = true;
   else
     query->limit = parse_expression();
   if (at(TokenKind::kComma))
-    fail("42601", "LIMIT #,# syntax is not supported; use separate LIMIT and OFFSET clauses", token_.position);
+    throw_failure("42601", "LIMIT #,# syntax is not supported", position, "Use separate LIMIT and OFFSET clauses.");
 }
 
 // FETCH FIRST | NEXT [n] ROW | ROWS ONLY | WITH TIES

@@ -226,7 +226,7 @@ const Statement* Grammar::parse_create_view(bool or_replace, Persistence persist
   view->columns = recursive ? parse_name_list() : accept_name_list();
   if (accept(Keyword::kWith)) view->options = parse_definition_list();
   expect(Keyword::kAs);
-  if (!at(TokenKind::kLeftParen) && !at_query_start()) fail_syntax();
+  if (!at(TokenKind::kLeftParen) && !at_query_word()) fail_syntax();
   std::uint32_t begin = token_.begin;
   view->query = parse_query();
   view->query_text = slice(begin);
@@ -253,7 +253,7 @@ const Statement* Grammar::parse_create_materialized_view(Persistence persistence
   if (accept(Keyword::kWith)) view->options = parse_definition_list();
   if (accept(Keyword::kTablespace)) view->tablespace = parse_column_name();
   expect(Keyword::kAs);
-  if (!at(TokenKind::kLeftParen) && !at_query_start()) fail_syntax();
+  if (!at(TokenKind::kLeftParen) && !at_query_word()) fail_syntax();
   std::uint32_t begin = token_.begin;
   view->query = parse_query();
   view->query_text = slice(begin);
@@ -482,6 +482,14 @@ bool Grammar::accept_cascade() {
   return false;
 }
 
+// The name of a schema or database, which has no other in front.
+QualifiedName Grammar::lone_name() {
+  QualifiedName name;
+  name.position = token_.position;
+  name.name = parse_column_name();
+  return name;
+}
+
 const Statement* Grammar::parse_drop() {
   auto* drop = statement<Drop>();
   advance();
@@ -491,10 +499,7 @@ const Statement* Grammar::parse_drop() {
   if (drop->object == ObjectKind::kDatabase || drop->object == ObjectKind::kSchema) {
     ListBuilder<QualifiedName, 4> names(arena_);
     do {
-      QualifiedName name;
-      name.position = token_.position;
-      name.name = parse_column_name();
-      names.push(name);
+      names.push(lone_name());
     } while (drop->object == ObjectKind::kSchema && accept(TokenKind::kComma));
     drop->names = names.finish();
   } else {
@@ -567,7 +572,8 @@ const Statement* Grammar::parse_comment() {
     comment->name = parse_qualified_name();
   } else {
     comment->object = parse_object_kind("COMMENT ON");
-    comment->name = parse_qualified_name();
+    bool lone = comment->object == ObjectKind::kSchema || comment->object == ObjectKind::kDatabase;
+    comment->name = lone ? lone_name() : parse_qualified_name();
   }
   expect(Keyword::kIs);
   comment->is_null = accept(Keyword::kNull);
@@ -579,7 +585,6 @@ const Statement* Grammar::parse_reindex() {
   auto* reindex = statement<Reindex>();
   advance();
   if (at(TokenKind::kLeftParen)) reindex->options = parse_utility_options();
-  bool single = true;
   switch (token_.keyword) {
     case Keyword::kIndex:
       reindex->reindex = ReindexKind::kIndex;
@@ -592,19 +597,20 @@ const Statement* Grammar::parse_reindex() {
       break;
     case Keyword::kSystem:
       reindex->reindex = ReindexKind::kSystem;
-      single = false;
       break;
     case Keyword::kDatabase:
       reindex->reindex = ReindexKind::kDatabase;
-      single = false;
       break;
     default:
       fail_syntax();
   }
+  bool relation = at(Keyword::kIndex) || at(Keyword::kTable);
   advance();
   reindex->concurrently = accept(Keyword::kConcurrently);
-  bool nameless = !single && !at_column_name();
-  if (!nameless) reindex->name = parse_qualified_name();
+  if (relation)
+    reindex->name = parse_qualified_name();
+  else
+    reindex->name = lone_name();
   return reindex;
 }
 

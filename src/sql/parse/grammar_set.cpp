@@ -76,7 +76,8 @@ const Statement* Grammar::parse_set() {
   }
   if (at(Keyword::kLocal) || at(Keyword::kSession)) {
     Token next = peek();
-    bool variable = next.kind == TokenKind::kEqual || next.keyword == Keyword::kTo || next.kind == TokenKind::kDot;
+    bool variable = next.kind == TokenKind::kEqual || next.keyword == Keyword::kTo || next.kind == TokenKind::kDot ||
+                    next.keyword == Keyword::kFrom;
     if (at(Keyword::kSession) && next.keyword == Keyword::kCharacteristics) return parse_set_special(scope, position);
     if (!variable) {
       if (at(Keyword::kLocal)) scope = SetScope::kLocal;

@@ -57,7 +57,7 @@ const Statement* Grammar::finish_create_table_as(const CreateTable* table, List<
   if (at(Keyword::kExecute)) {
     as->source = parse_execute();
   } else {
-    if (!at(TokenKind::kLeftParen) && !at_query_start()) fail_syntax();
+    if (!at(TokenKind::kLeftParen) && !at_query_word()) fail_syntax();
     Position position = token_.position;
     as->source = select_statement(parse_query(), position);
   }

@@ -77,9 +77,9 @@ void Grammar::parse_type_name(TypeName* type, bool constant) {
     type->name = parse_any_word();
   }
   if (!catalog.empty()) unsupported("a type name with a database part", type->position);
-  if (plain && !quoted) type->name = plain_type_name(type->name);
   if (at(TokenKind::kPercent) && peek().keyword == Keyword::kType) unsupported("%TYPE");
   type->modifiers = parse_type_modifiers();
+  if (plain && !quoted && type->modifiers.empty()) type->name = plain_type_name(type->name);
 }
 
 bool Grammar::parse_keyword_type(TypeName* type, bool constant) {

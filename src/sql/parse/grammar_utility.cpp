@@ -32,7 +32,7 @@ const Statement* Grammar::parse_transaction() {
       return node;
     case Keyword::kRelease:
       node->transaction = TransactionKind::kRelease;
-      if (at(Keyword::kSavepoint)) advance();
+      if (at(Keyword::kSavepoint) && is_column_name(peek())) advance();  // SAVEPOINT alone is a name
       node->name = parse_column_name();
       return node;
     case Keyword::kCommit:
@@ -55,7 +55,7 @@ const Statement* Grammar::parse_transaction() {
   skip_noise();
   if (verb == Keyword::kRollback && accept(Keyword::kTo)) {
     node->transaction = TransactionKind::kRollbackTo;
-    accept(Keyword::kSavepoint);
+    if (at(Keyword::kSavepoint) && is_column_name(peek())) advance();
     node->name = parse_column_name();
     return node;
   }
@@ -306,7 +306,7 @@ const Statement* Grammar::parse_declare() {
     expect(Keyword::kHold);
   }
   expect(Keyword::kFor);
-  if (!at(TokenKind::kLeftParen) && !at_query_start()) fail_syntax();
+  if (!at(TokenKind::kLeftParen) && !at_query_word()) fail_syntax();
   declare->query = parse_query();
   return declare;
 }

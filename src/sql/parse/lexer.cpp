@@ -7,8 +7,8 @@
 
 namespace ldb::sql {
 
-void throw_failure(std::string_view sqlstate, std::string message, ast::Position position) {
-  throw ParseFailure{sqlstate, std::move(message), position};
+void throw_failure(std::string_view sqlstate, std::string message, ast::Position position, std::string detail) {
+  throw ParseFailure{sqlstate, std::move(message), position, std::move(detail)};
 }
 
 Lexer::Lexer(std::string_view text, Arena& arena) : text_(text), arena_(&arena) {
@@ -44,7 +44,7 @@ void Lexer::skip_block_comment() {
       --depth;
       next_ += 2;
     } else if (next_ >= text_.size()) {
-      fail("42601", "unterminated /* comment", begin);
+      fail("42601", "unterminated /* comment at or near \"" + std::string(text_.substr(begin)) + "\"", begin);
     } else {
       ++next_;
     }
@@ -204,7 +204,8 @@ void Lexer::lex_word(Token& token) {
 
 void Lexer::lex_junk(std::size_t begin, std::size_t end, std::string_view what) {
   if (!is_identifier_start(at(end))) return;
-  while (is_identifier_char(at(end))) ++end;
+  ++end;
+  while ((static_cast<unsigned char>(at(end)) & 0xC0) == 0x80) ++end;  // one whole character
   fail("42601",
        "trailing junk after " + std::string(what) + " at or near \"" + std::string(text_.substr(begin, end - begin)) + "\"",
        begin);

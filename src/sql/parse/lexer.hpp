@@ -64,8 +64,9 @@ struct ParseFailure {
   std::string_view sqlstate;
   std::string message;
   ast::Position position;
+  std::string detail;
 };
-[[noreturn]] void throw_failure(std::string_view sqlstate, std::string message, ast::Position position);
+[[noreturn]] void throw_failure(std::string_view sqlstate, std::string message, ast::Position position, std::string detail = {});
 
 class Lexer {
  public:

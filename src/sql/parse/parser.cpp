@@ -12,7 +12,8 @@ Status to_status(ParseFailure&& failure) {
   StatusCode code = StatusCode::kInvalidArgument;
   if (failure.sqlstate == "0A000") code = StatusCode::kUnsupported;
   if (failure.sqlstate.starts_with("54")) code = StatusCode::kResourceExhausted;
-  return Status::sql(code, failure.sqlstate, std::move(failure.message), failure.position);
+  Status status = Status::sql(code, failure.sqlstate, std::move(failure.message), failure.position);
+  return failure.detail.empty() ? status : status.with_detail(std::move(failure.detail));
 }
 
 Status too_long(std::size_t size_bytes, std::size_t limit_bytes) {
@@ -26,7 +27,7 @@ std::size_t text_limit(const ParseLimits& limits) { return std::min<std::size_t>
 
 // Copies the text into the arena, sized so that a short statement needs a single block.
 std::string_view adopt(Arena& arena, std::string_view sql) {
-  arena.reserve(sql.size() * 2 + 1536);
+  arena.reserve(sql.size() + std::min<std::size_t>(sql.size(), 16384) + 1536);
   return arena.copy(sql);
 }
 
