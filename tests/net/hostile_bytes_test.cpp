@@ -238,3 +238,30 @@ TEST_CASE("A peer that said hello but reads no answers cannot make the node work
   attacker.close();
   siege.lift();
 }
+
+TEST_CASE("A peer that never finishes its questions is cut off before they fill the memory") {
+  net::rpc::CapnpOptions options = short_handshake();
+  options.limits.max_inflight_bytes_per_connection = 1 << 20;  // 1,024 calls
+  Siege siege(options);
+  const std::vector<std::string> frames = frames_of(recorded_conversation(*siege.victim, {"the call"}));
+  RawSocket attacker(siege.victim->port());
+  REQUIRE(attacker.connected());
+  std::string call;
+  for (const std::string& frame : frames) {
+    if (frame.find("the call") != std::string::npos) call = frame;
+  }
+  REQUIRE_FALSE(call.empty());
+  for (const std::string& frame : frames) attacker.send(frame);
+  const std::size_t handled_before = siege.victim->handler.handled();
+  std::uint32_t question = 1'000;
+  bool open = true;
+  for (int i = 0; i < 20'000 && open; ++i) {  // each is answered, none is finished
+    store_u32(call.data() + kQuestionIdOffset, question++);
+    open = attacker.send(call) && !attacker.receive(1 << 16).empty();
+  }
+  CHECK_FALSE(open);
+  CHECK(siege.victim->handler.handled() - handled_before > 1'000);
+  CHECK(siege.victim->handler.handled() - handled_before < 3'000);
+  attacker.close();
+  siege.lift();
+}

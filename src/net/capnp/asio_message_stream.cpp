@@ -1,5 +1,7 @@
 #include "net/capnp/asio_message_stream.hpp"
 
+#include <fcntl.h>
+
 #include <cstring>
 #include <utility>
 
@@ -60,7 +62,9 @@ AsioMessageStream::AsioMessageStream(asio::ip::tcp::socket socket, AsioKjLoop& l
       loop_(loop),
       limits_(limits),
       input_(kj::heapArray<word>(limits.buffer_bytes / sizeof(word))),
-      last_received_ns_(rt::monotonic_ns()) {}
+      last_received_ns_(rt::monotonic_ns()) {
+  ::fcntl(socket_.native_handle(), F_SETFD, FD_CLOEXEC);  // not for programs that the application starts
+}
 
 void AsioMessageStream::close() {
   if (closed_) return;
@@ -113,12 +117,17 @@ AsioMessageStream::ReadResult AsioMessageStream::read_frame(capnp::ReaderOptions
     std::memcpy(frame.begin(), reinterpret_cast<const char*>(input_.begin()) + input_begin_, size);
     input_begin_ += size;
     if (input_begin_ == input_end_) input_begin_ = input_end_ = 0;
-    const auto view = frame.asPtr();
-    return kj::Maybe<capnp::MessageReaderAndFds>(
-        capnp::MessageReaderAndFds{kj::heap<capnp::FlatArrayMessageReader>(view, options).attach(kj::mv(frame)), nullptr});
+    return deliver(kj::mv(frame), options);
   }
   if (size > limits_.buffer_bytes / 2) return read_large(size, options);
   return read_more(options);
+}
+
+kj::Maybe<capnp::MessageReaderAndFds> AsioMessageStream::deliver(kj::Array<word> frame, capnp::ReaderOptions options) {
+  const auto view = frame.asPtr();
+  kj::Own<capnp::MessageReader> reader = kj::heap<capnp::FlatArrayMessageReader>(view, options).attach(kj::mv(frame));
+  if (inspect_) inspect_(*reader);
+  return capnp::MessageReaderAndFds{kj::mv(reader), nullptr};
 }
 
 AsioMessageStream::ReadResult AsioMessageStream::read_large(std::size_t size, capnp::ReaderOptions options) {
@@ -137,10 +146,9 @@ AsioMessageStream::ReadResult AsioMessageStream::read_large(std::size_t size, ca
       },
       [this, self = shared_from_this(), frame, fulfiller = kj::mv(paf.fulfiller)](
           const asio::error_code& error, std::size_t) mutable { finish_read(*fulfiller, error); });
-  return paf.promise.then([frame, options](bool complete) -> ReadResult {
+  return paf.promise.then([this, self = shared_from_this(), frame, options](bool complete) -> ReadResult {
     if (!complete) return disconnected("connection ended inside a message");
-    auto reader = kj::heap<capnp::FlatArrayMessageReader>(frame->asPtr(), options).attach(kj::mv(*frame));
-    return kj::Maybe<capnp::MessageReaderAndFds>(capnp::MessageReaderAndFds{kj::mv(reader), nullptr});
+    return deliver(kj::mv(*frame), options);
   });
 }
 

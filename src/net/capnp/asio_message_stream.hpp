@@ -42,6 +42,8 @@ class AsioMessageStream final : public capnp::MessageStream, public std::enable_
   void set_limits(FrameLimits limits) { limits_ = limits; }
   /// While `full` says so no further message is read; it is asked again after each write. To be set before the first read.
   void pause_reading_while(std::function<bool()> full) { full_ = std::move(full); }
+  /// Sees each message before it is delivered; an exception refuses it, and fails the read. To be set before the first read.
+  void inspect_messages(std::function<void(capnp::MessageReader&)> inspect) { inspect_ = std::move(inspect); }
   /// Outstanding reads and writes fail. Idempotent.
   void close();
   /// close(), but from now on writes succeed without doing anything, so that whatever is queued above goes away by itself.
@@ -68,6 +70,7 @@ class AsioMessageStream final : public capnp::MessageStream, public std::enable_
 
   std::size_t frame_bytes() const;
   ReadResult read_frame(capnp::ReaderOptions options);
+  kj::Maybe<capnp::MessageReaderAndFds> deliver(kj::Array<capnp::word> frame, capnp::ReaderOptions options);
   ReadResult read_large(std::size_t size, capnp::ReaderOptions options);
   ReadResult read_more(capnp::ReaderOptions options);
   void received(std::size_t bytes);
@@ -84,6 +87,7 @@ class AsioMessageStream final : public capnp::MessageStream, public std::enable_
   bool closed_ = false;
   bool discarding_ = false;
 
+  std::function<void(capnp::MessageReader&)> inspect_;
   std::function<bool()> full_;
   kj::Maybe<kj::Own<kj::PromiseFulfiller<void>>> resume_;  // the read that waits for full_ to become false
   kj::Array<capnp::word> input_;  // [input_begin_, input_end_) are bytes received and not yet delivered; begin is word-aligned

@@ -47,12 +47,16 @@ class RpcConnection {
   bool looks_dead(std::int64_t now_ns, std::int64_t timeout_ns) const;
 
  private:
+  void count_question(::capnp::MessageReader& message);
+
   const TransportLimits limits_;
   AsioKjLoop& loop_;
   std::shared_ptr<AsioMessageStream> stream_;  // shared with the handlers of its outstanding operations
   kj::Own<::capnp::TwoPartyVatNetwork> network_;
   kj::Own<::capnp::RpcSystem<::capnp::rpc::twoparty::VatId>> rpc_;
   kj::Promise<void> disconnect_ = nullptr;
+  std::size_t open_questions_ = 0;  // the peer's, by rpc.capnp: asked, and not finished
+  std::size_t max_open_questions_;
 };
 
 }  // namespace ldb::net::rpc

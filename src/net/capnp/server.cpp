@@ -1,5 +1,7 @@
 #include "net/capnp/server.hpp"
 
+#include <fcntl.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -124,6 +126,7 @@ Status Acceptor::listen_on(const tcp::endpoint& endpoint) {
   asio::error_code error;
   acceptor_.close(error);
   acceptor_.open(endpoint.protocol(), error);
+  if (!error) ::fcntl(acceptor_.native_handle(), F_SETFD, FD_CLOEXEC);
   if (!error) acceptor_.set_option(tcp::acceptor::reuse_address(true), error);  // a node restarts on its port at once
   if (!error) acceptor_.bind(endpoint, error);
   if (!error) acceptor_.listen(kBacklog, error);
