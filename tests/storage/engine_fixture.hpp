@@ -112,6 +112,7 @@ inline Pairs scan(StorageEngine& engine, const ReadView* view = nullptr, KeyRang
   REQUIRE(it);
   Pairs result;
   for ((*it)->seek_to_first(); (*it)->valid(); (*it)->next()) result.emplace_back((*it)->key(), (*it)->value());
+  INFO((*it)->status().to_string());
   REQUIRE((*it)->status());
   return result;
 }
@@ -122,6 +123,7 @@ inline Pairs scan_back(StorageEngine& engine, const ReadView* view = nullptr, Ke
   REQUIRE(it);
   Pairs result;
   for ((*it)->seek_to_last(); (*it)->valid(); (*it)->prev()) result.emplace_back((*it)->key(), (*it)->value());
+  INFO((*it)->status().to_string());
   REQUIRE((*it)->status());
   return {result.rbegin(), result.rend()};
 }

@@ -1,0 +1,243 @@
+#include "checks.hpp"
+
+#include <algorithm>
+
+#include "replication/conflict_log.hpp"
+#include "sql/catalog/catalog_loader.hpp"
+#include "txn/row_image.hpp"
+
+namespace simulate {
+
+using namespace ldb;
+
+namespace {
+
+/// Looks into one node below SQL: ids of commits, index entries, conflict records.
+class Inspector {
+ public:
+  Inspector(Run& run, Node& node) : run_(run), node_(node) {
+    TransactionOptions options;
+    options.read_only = true;
+    rows_ = must(node.rows().begin(options));
+    catalog_ = must(sql::load_catalog(*rows_, 1));
+  }
+
+  std::shared_ptr<const sql::Table> table(const std::string& name) const {
+    auto found = catalog_->find_table({"ldb", "public", name});
+    if (!found) fail("no table " + name);
+    return found;
+  }
+
+  /// Id of every commit that is there, by transaction number: the birth of its history row.
+  std::map<std::int64_t, oracle::Id> commits() {
+    std::map<std::int64_t, oracle::Id> found;
+    const auto history = table("history");
+    const auto cursor = must(rows_->scan(history->id, {}));
+    for (; cursor->valid(); cursor->next()) {
+      RowImageReader reader;
+      must(reader.parse(cursor->image()));
+      found[key_of(cursor->key())] = {reader.birth().stamp.value, reader.birth().origin.value};
+    }
+    must(cursor->status());
+    return found;
+  }
+
+  /// (indexed value or NULL, primary key) of every entry.
+  std::multiset<std::pair<std::string, std::int64_t>> entries(const sql::Index& index) {
+    std::multiset<std::pair<std::string, std::int64_t>> found;
+    const auto cursor = must(rows_->scan_index(index.id, {}));
+    for (; cursor->valid(); cursor->next()) {
+      std::string_view key = cursor->key();
+      const Value value = must(sql::decode_key(key, index.key.at(0)));
+      found.emplace(value.is_null() ? "NULL" : value.to_string(), key_of(key));
+    }
+    must(cursor->status());
+    return found;
+  }
+
+  /// (row, loser, winner) of all records.
+  std::vector<std::pair<ConflictRecord, oracle::RowKey>> conflicts() {
+    std::vector<std::pair<ConflictRecord, oracle::RowKey>> found;
+    const auto cursor = must(ConflictCursor::open(node_.storage(), &rows_->view()));
+    for (; cursor->valid(); cursor->next()) {
+      const auto owner = catalog_->find_table(cursor->record().table);
+      if (!owner || owner->system) continue;
+      found.emplace_back(cursor->record(), oracle::RowKey(owner->name.name, key_of(cursor->record().key)));
+    }
+    must(cursor->status());
+    return found;
+  }
+
+  std::int64_t key_of(std::string_view key) const {
+    return must(must(sql::decode_key(key, sql::KeyColumn{TypeId::kBigInt, false, false})).as<std::int64_t>());
+  }
+
+  [[noreturn]] void fail(const std::string& why) const { run_.world.fail("on " + node_.id().name + ": " + why); }
+  void must(const Status& status) const {
+    if (!status) fail(status.to_string());
+  }
+  template <class T>
+  T must(Result<T> result) const {
+    must(result.error());
+    return std::move(result).value();
+  }
+
+ private:
+  Run& run_;
+  Node& node_;
+  std::unique_ptr<RowTransaction> rows_;
+  std::shared_ptr<const sql::Catalog> catalog_;
+};
+
+std::string show(const oracle::Id& id) { return std::to_string(id.stamp) + "@" + std::to_string(id.origin); }
+
+/// The transactions that took place: every acknowledged one must be there, of the others those that are.
+std::vector<oracle::Transaction> settled(Run& run, const Inspector& where, const std::map<std::int64_t, oracle::Id>& commits) {
+  std::vector<oracle::Transaction> transactions;
+  for (const auto& [number, attempt] : run.history.attempts()) {
+    const auto found = commits.find(number);
+    if (found == commits.end()) {
+      if (attempt.acknowledged && !attempt.may_be_lost)
+        where.fail("acknowledged transaction " + std::to_string(number) + " is lost");
+      run.world.count(attempt.acknowledged ? "event.commit_lost_with_disk" : "event.unknown_outcome_no");
+      continue;
+    }
+    if (!attempt.acknowledged) run.world.count("event.unknown_outcome_yes");
+    oracle::Transaction transaction = attempt.transaction;
+    if (attempt.acknowledged && transaction.id != found->second) {
+      where.fail("transaction " + std::to_string(number) + " was acknowledged as " + show(transaction.id) + " and is there as " +
+                 show(found->second));
+    }
+    transaction.id = found->second;
+    transactions.push_back(std::move(transaction));
+  }
+  for (const auto& [number, id] : commits) {
+    if (!run.history.attempts().contains(number)) where.fail("transaction " + std::to_string(number) + " was never made");
+  }
+  return transactions;
+}
+
+void check_rows(const Inspector& where, Node& node, const oracle::Outcome& expected,
+                const std::map<std::string, std::int64_t>& added) {
+  for (const std::string table : {"a", "b"}) {
+    const auto rows = node.execute("SELECT * FROM " + table + " ORDER BY id");
+    where.must(rows.error());
+    if (table == "a") {
+      for (const auto& [column, default_value] : added) {
+        if (!rows->find_column(column)) where.fail("column " + column + " is gone");
+      }
+    }
+    std::size_t expected_rows = 0;
+    for (const auto& [key, row] : expected.rows) expected_rows += key.first == table ? 1 : 0;
+    for (const Row row : *rows) {
+      const std::int64_t id = row.get<std::int64_t>(0);
+      const auto found = expected.rows.find({table, id});
+      if (found == expected.rows.end()) where.fail("row " + table + " " + std::to_string(id) + " should not be there");
+      for (std::size_t c = 1; c < rows->columns().size(); ++c) {
+        const std::string& column = rows->columns()[c].name;
+        const auto cell = found->second.cells.find(column);
+        const std::string shown = row.is_null(c) ? "NULL" : row[c].to_string();
+        const auto missing = added.find(column);
+        const std::string wanted = cell != found->second.cells.end() ? cell->second.value_or("NULL")
+                                   : missing != added.end()          ? std::to_string(missing->second)
+                                                                     : "NULL";
+        // A column whose ALTER TABLE has an unknown outcome: its name tells its default.
+        if (shown != wanted && !(cell == found->second.cells.end() && missing == added.end() && column.size() == 2 &&
+                                 shown == "10" + column.substr(1))) {
+          where.fail("row " + table + " " + std::to_string(id) + ": " + column + " is " + shown + ", the oracle says " + wanted);
+        }
+      }
+    }
+    if (rows->size() != expected_rows)
+      where.fail("table " + table + " has " + std::to_string(rows->size()) + " rows, the oracle says " +
+                 std::to_string(expected_rows));
+  }
+}
+
+void check_indexes(Inspector& where, Node& node) {
+  for (const auto& [table, column] :
+       {std::pair<std::string, std::string>("a", "x"), std::pair<std::string, std::string>("b", "y")}) {
+    const auto rows = node.execute("SELECT " + column + ", id FROM " + table);
+    where.must(rows.error());
+    std::multiset<std::pair<std::string, std::int64_t>> expected;
+    for (const Row row : *rows) expected.emplace(row.is_null(0) ? "NULL" : row[0].to_string(), row.get<std::int64_t>(1));
+    std::size_t indexes = 0;
+    const auto description = where.table(table);
+    for (const sql::Index& index : description->indexes) {
+      ++indexes;
+      if (where.entries(index) != expected) where.fail("index " + index.name + " does not hold exactly the rows of " + table);
+    }
+    if (indexes == 0) where.fail("table " + table + " has lost its index");
+  }
+}
+
+/// Records: no visible write, no winner below its loser. `complete`: every loss has one.
+void check_conflicts(Run& run, Inspector& where, const oracle::Outcome& expected, bool complete) {
+  std::set<oracle::Loss> recorded;
+  for (const auto& [record, row] : where.conflicts()) {
+    if (record.kind == ConflictKind::kUnique) {
+      run.world.count("conflict.unique");
+      continue;
+    }
+    if (record.winner && record.winner < record.loser) where.fail("a conflict record whose winner is below its loser");
+    recorded.insert({row, {record.loser.stamp.value, record.loser.origin.value}});
+  }
+  if (!complete) return;
+  for (const oracle::Loss& loss : expected.losses) {
+    if (!recorded.contains(loss))
+      where.fail("the write " + show(loss.loser) + " of row " + loss.row.first + " " + std::to_string(loss.row.second) +
+                 " was lost in silence");
+  }
+}
+
+}  // namespace
+
+void wait_converged(Run& run, std::int64_t timeout_ns) {
+  const std::int64_t deadline = run.world.now_ns() + timeout_ns;
+  for (;;) {
+    std::string states;
+    std::optional<VersionVector> vector;
+    std::optional<ContentHash> hash;
+    bool same = true;
+    for (std::size_t i = 0; i < run.cluster.size(); ++i) {
+      run.cluster.with_node(i, [&](Node& node) {
+        const ReplicationStatus status = node.replication_status();
+        const auto content = node.content_hash();
+        states += "\n" + node.id().name + ": " + status.applied.to_string() + " " +
+                  (content ? content->to_string() : content.error().to_string()) + " " + status.write_refusal;
+        for (const PeerStatus& peer : status.peers) states += "\n    " + peer.address.node.name + ": " + peer.problem;
+        if (!vector) vector = status.applied;
+        if (content && !hash) hash = *content;
+        same = same && !status.bootstrapping && content && status.applied == *vector && *content == *hash;
+      });
+    }
+    if (same) return;
+    if (run.world.now_ns() > deadline) run.world.fail("the nodes do not converge:" + states);
+    run.world.sleep_ns(50 * kMs);
+  }
+}
+
+oracle::ConflictCounts check_state(Run& run) {
+  oracle::ConflictCounts counts;
+  for (std::size_t i = 0; i < run.cluster.size(); ++i) {
+    run.cluster.with_node(i, [&](Node& node) {
+      Inspector inspector(run, node);
+      const oracle::Outcome expected = oracle::merge(settled(run, inspector, inspector.commits()));
+      if (!expected.impossible.empty()) inspector.fail(expected.impossible.front());
+      check_rows(inspector, node, expected, run.history.columns());
+      check_indexes(inspector, node);
+      // A node that copied a peer's whole state has not seen the conflicts happen.
+      const bool copied = run.world.counter("fault.disk_lost") + run.world.counter("fault.disk_restored") > 0 ||
+                          node.replication_status().snapshots_installed > 0;
+      check_conflicts(run, inspector, expected, !copied);
+      if (!copied) run.world.count("event.conflicts_checked", expected.losses.size());
+      const ReplicationStatus status = node.replication_status();
+      run.world.count("event.snapshot_installed", status.snapshots_installed);
+      run.world.count("event.tombstone_collected", status.tombstones_collected);
+      counts = expected.conflicts;
+    });
+  }
+  return counts;
+}
+
+}  // namespace simulate

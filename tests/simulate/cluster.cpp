@@ -1,0 +1,72 @@
+#include "cluster.hpp"
+
+namespace simulate {
+
+using namespace ldb;
+
+Cluster::Cluster(sim::World& world, std::size_t nodes) : world_(world) {
+  for (std::size_t i = 0; i < nodes; ++i) {
+    auto member = std::make_unique<Member>();
+    member->id = NodeId{"n" + std::to_string(i + 1)};
+    members_.push_back(std::move(member));
+  }
+  for (std::size_t i = 0; i < nodes; ++i) start(i);
+}
+
+Cluster::~Cluster() {
+  for (std::size_t i = 0; i < members_.size(); ++i) {
+    if (running(i)) stop(i, End::kClose);
+  }
+}
+
+bool Cluster::with_node(std::size_t index, const std::function<void(Node&)>& use) {
+  Member& member = *members_[index];
+  rt::ReadLock lock(member.in_use);
+  if (!member.node) return false;
+  use(*member.node);
+  return true;
+}
+
+bool Cluster::running(std::size_t index) {
+  return with_node(index, [](Node&) {});
+}
+
+void Cluster::stop(std::size_t index, End how) {
+  Member& member = *members_[index];
+  if (how == End::kPowerLoss) world_.crash(member.id);
+  if (how == End::kKill) world_.kill(member.id);
+  rt::WriteLock lock(member.in_use);
+  if (!member.node) return;
+  const Status closed = member.node->close();
+  if (how == End::kClose && !closed) world_.fail("close " + member.id.name + ": " + closed.to_string());
+  member.node.reset();
+}
+
+void Cluster::start(std::size_t index) {
+  Member& member = *members_[index];
+  if (world_.crashed(member.id)) world_.reboot(member.id);
+  rt::WriteLock lock(member.in_use);
+  if (member.node) return;
+  world_.run_on(member.id, [&] {
+    NodeOptions options;
+    options.id = member.id;
+    options.cluster = "simulated";
+    options.directory = kDirectory;
+    options.file_system = &world_.file_system(member.id);
+    options.clock = new_hybrid_clock(500, world_.wall_clock(member.id));
+    options.transport = world_.new_transport();
+    options.listen = member.id.name;
+    for (const auto& other : members_) {
+      if (other->id != member.id) options.peers.push_back({other->id, other->id.name});
+    }
+    // Small, so that flushes, compactions and the end of a log segment happen all the time.
+    options.engine.memtable_bytes = 16 << 10;
+    options.engine.log_segment_bytes = 16 << 10;
+    options.engine.block_cache_bytes = 256 << 10;
+    auto node = Node::open(std::move(options));
+    if (!node) world_.fail("open " + member.id.name + ": " + node.error().to_string());
+    member.node = std::move(node).value();
+  });
+}
+
+}  // namespace simulate

@@ -1,0 +1,61 @@
+// What the clients of a run know: which transactions they tried, what became of them.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/rt/rt.hpp"
+#include "ldb/ids.hpp"
+#include "oracle.hpp"
+
+namespace simulate {
+
+struct Attempt {
+  oracle::Transaction transaction;  ///< id only when acknowledged
+  ldb::Dot dot;                     ///< when acknowledged
+  bool acknowledged = false;        ///< otherwise its outcome is unknown
+  bool may_be_lost = false;         ///< acknowledged, but the only disk that had it was lost
+};
+
+/// Any simulated thread.
+class History {
+ public:
+  std::int64_t next_number() {
+    ldb::rt::MutexLock lock(mutex_);
+    return next_number_++;
+  }
+  void add(Attempt attempt) {
+    ldb::rt::MutexLock lock(mutex_);
+    attempts_[attempt.transaction.number] = std::move(attempt);
+  }
+  /// A disk is about to be lost: acknowledged commits that `elsewhere` does not cover may be lost with it.
+  void disk_lost(const ldb::VersionVector& elsewhere) {
+    ldb::rt::MutexLock lock(mutex_);
+    for (auto& [number, attempt] : attempts_) {
+      if (attempt.acknowledged && !elsewhere.covers(attempt.dot)) attempt.may_be_lost = true;
+    }
+  }
+  void add_column(const std::string& name, std::int64_t default_value) {
+    ldb::rt::MutexLock lock(mutex_);
+    columns_[name] = default_value;
+  }
+
+  /// After all clients have ended.
+  const std::map<std::int64_t, Attempt>& attempts() const LDB_NO_THREAD_SAFETY_ANALYSIS { return attempts_; }
+  /// Columns added by acknowledged ALTER TABLE, with their defaults.
+  std::map<std::string, std::int64_t> columns() {
+    ldb::rt::MutexLock lock(mutex_);
+    return columns_;
+  }
+
+ private:
+  ldb::rt::Mutex mutex_;
+  std::int64_t next_number_ LDB_GUARDED_BY(mutex_) = 1;
+  std::map<std::int64_t, Attempt> attempts_ LDB_GUARDED_BY(mutex_);
+  std::map<std::string, std::int64_t> columns_ LDB_GUARDED_BY(mutex_);
+};
+
+}  // namespace simulate
