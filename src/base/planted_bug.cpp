@@ -12,8 +12,8 @@ void plant(PlantedBug bug) { planted_bug = bug; }
 
 std::optional<PlantedBug> parse_planted_bug(std::string_view name) {
   if (name == "apply") return PlantedBug::kApplyLastArrivalWins;
-  if (name == "streaming") return PlantedBug::kStreamAcknowledgesUnsynced;
-  if (name == "recovery") return PlantedBug::kRecoveryForgetsLastBatch;
+  if (name == "streaming") return PlantedBug::kStreamSkipsNextCommit;
+  if (name == "recovery") return PlantedBug::kRecoverySkipsFirstBatch;
   if (name == "collection") return PlantedBug::kCollectionSkipsAMember;
   if (name == "index") return PlantedBug::kIndexKeepsOldEntry;
   return std::nullopt;

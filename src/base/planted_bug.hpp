@@ -9,11 +9,11 @@ namespace ldb {
 
 enum class PlantedBug : int {
   kNone = 0,
-  kApplyLastArrivalWins,        ///< apply: of two concurrent cells the one that arrives later wins
-  kStreamAcknowledgesUnsynced,  ///< streaming: a receiver acknowledges what it has not synced, and the log is released by it
-  kRecoveryForgetsLastBatch,    ///< recovery: the last batch of the log is not replayed
-  kCollectionSkipsAMember,      ///< collection: one member's marker is left out of the stable vector
-  kIndexKeepsOldEntry,          ///< index maintenance: an update leaves the old entry behind
+  kApplyLastArrivalWins,     ///< apply: of two concurrent cells the one that arrives later wins
+  kStreamSkipsNextCommit,    ///< streaming: off by one in what the receiver has
+  kRecoverySkipsFirstBatch,  ///< recovery: the first batch of the log is not replayed
+  kCollectionSkipsAMember,   ///< collection: one member's marker is left out of the stable vector
+  kIndexKeepsOldEntry,       ///< index maintenance: an update leaves the old entry behind
 };
 
 #if defined(LDB_PLANTED_BUGS)

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/check.hpp"
+#include "base/planted_bug.hpp"
 #include "txn/keys.hpp"
 
 namespace ldb {
@@ -104,7 +105,10 @@ Status CommitPlan::index_row(const Row& row) {
   std::vector<IndexEntry> entries;
   if (row.stored && row.image.alive) {
     LDB_TRY(services_.indexer->index_entries(table, row.write->key, *row.stored, entries));
-    for (const IndexEntry& entry : entries) erased_entries_.insert(keys::index_entry(entry.index, entry.key));
+    for (const IndexEntry& entry : entries) {
+      if (planted(PlantedBug::kIndexKeepsOldEntry)) continue;
+      erased_entries_.insert(keys::index_entry(entry.index, entry.key));
+    }
     entries.clear();
   }
   if (row.merged.effect == Effect::kInserted) {

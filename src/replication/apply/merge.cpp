@@ -1,5 +1,7 @@
 #include "replication/apply/merge.hpp"
 
+#include "base/planted_bug.hpp"
+
 #include <algorithm>
 
 namespace ldb {
@@ -119,7 +121,7 @@ class WriteMerge {
   }
 
   const Cell& winner(const Cell& old, const Cell& written) {
-    if (order_.cell_less(old, written)) {
+    if (planted(PlantedBug::kApplyLastArrivalWins) || order_.cell_less(old, written)) {
       if (!commit_.has_seen(old.id)) lose(lost_to_cell(old, written));
       return written;
     }

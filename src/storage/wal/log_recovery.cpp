@@ -1,8 +1,10 @@
 #include "storage/wal/log_recovery.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/coding.hpp"
+#include "base/planted_bug.hpp"
 #include "storage/file_names.hpp"
 #include "storage/wal/segment_reader.hpp"
 
@@ -83,6 +85,7 @@ class LogRecovery {
       if (record.type == RecordType::kBatch) {
         if (record.sequence <= last_sequence_) return damaged(reader, "sequence goes back");
         last_sequence_ = record.sequence;
+        if (planted(PlantedBug::kRecoverySkipsFirstBatch) && std::exchange(skip_one_, false)) continue;
         if (Status status = replay_({from.segment, reader.record_offset()}, record, reader.body()); !status) {
           return status.with_context(reader.path() + ": offset " + std::to_string(reader.record_offset()));
         }
@@ -146,6 +149,7 @@ class LogRecovery {
   const LogRecoveryRequest& request_;
   FileSystem& fs_;
   const ReplayBatch& replay_;
+  bool skip_one_ = true;  // for the planted bug
   LogState state_;
   LogPosition vouched_;
   std::uint64_t last_sequence_ = 0;
