@@ -1,0 +1,76 @@
+// The tables that the catalog itself is kept in: fixed ids and columns, rows written and replicated like any other.
+//
+// A relation is split over `relations` (its existence and what never changes: only inserted and deleted, so that a concurrent
+// rename cannot bring a dropped table back) and `names` (what a rename changes). Everything in their rows is derived from the
+// statement, so that the same CREATE ... IF NOT EXISTS run on two nodes writes the same rows.
+#pragma once
+
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "sql/catalog/schema.hpp"
+
+namespace ldb::sql {
+
+inline constexpr TableId kDatabasesTable{1};
+inline constexpr TableId kSchemasTable{2};
+inline constexpr TableId kRelationsTable{3};
+inline constexpr TableId kNamesTable{4};
+inline constexpr TableId kColumnsTable{5};
+inline constexpr TableId kIndexesTable{6};
+inline constexpr TableId kConstraintsTable{7};
+inline constexpr TableId kGenerationsTable{8};
+inline constexpr TableId kViewsTable{9};
+inline constexpr TableId kSequencesTable{10};
+inline constexpr TableId kCommentsTable{11};
+inline constexpr TableId kSequenceValuesTable{12};
+inline constexpr TableId kLastSystemTable{999};  ///< ids of user tables are above
+
+/// Unique (database, schema, name) over `names`.
+inline constexpr IndexId kNamesIndex{1};
+inline constexpr IndexId kLastSystemIndex{999};
+
+inline bool is_system_table(TableId id) { return id <= kLastSystemTable; }
+
+/// Column places in the system tables, in order of their ids.
+namespace relations_column {
+enum : Ordinal { kId, kKind, kDatabase, kSchema, kName, kGeneration, kKeyColumns, kMerge };
+}
+namespace names_column {
+enum : Ordinal { kId, kDatabase, kSchema, kName };
+}
+namespace columns_column {
+enum : Ordinal { kTable, kId, kName, kType, kLength, kScale, kNotNull, kDefault, kGenerated, kIdentity, kMissing };
+}
+namespace indexes_column {
+enum : Ordinal { kId, kTable, kName, kColumns, kUnique, kInternal };
+}
+namespace constraints_column {
+enum : Ordinal {
+  kTable,
+  kName,
+  kKind,
+  kColumns,
+  kExpression,
+  kIndex,
+  kReferenced,
+  kReferencedColumns,
+  kOnDelete,
+  kOnUpdate,
+  kMatchFull
+};
+}
+namespace views_column {
+enum : Ordinal { kId, kSql, kColumnNames, kOutputNames, kOutputTypes };
+}
+namespace sequences_column {
+enum : Ordinal { kId, kType, kIncrement, kMinValue, kMaxValue, kStart, kCycle, kCache, kOwnerTable, kOwnerColumn };
+}
+
+/// Null when there is no such table.
+std::shared_ptr<const Table> find_system_table(TableId id);
+std::shared_ptr<const Table> find_system_table(std::string_view name);
+const std::vector<std::shared_ptr<const Table>>& system_tables();
+
+}  // namespace ldb::sql

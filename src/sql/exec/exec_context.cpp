@@ -1,0 +1,63 @@
+#include "sql/exec/exec_context.hpp"
+
+#include "base/rt/rt.hpp"
+#include "sql/exec/subplan_runner.hpp"
+
+namespace ldb::sql {
+namespace {
+
+/// Counts rows and time of a node for EXPLAIN ANALYZE; time includes the children's.
+class MeasuredOperator final : public Operator {
+ public:
+  MeasuredOperator(std::unique_ptr<Operator> inner, OperatorStatistics& statistics)
+      : inner_(std::move(inner)), statistics_(statistics) {
+    ++statistics_.loops;
+  }
+  Result<bool> next(Batch& out) override {
+    const std::int64_t start = rt::monotonic_ns();
+    auto more = inner_->next(out);
+    statistics_.time_ns += rt::monotonic_ns() - start;
+    if (more && *more) statistics_.rows += out.selected_count();
+    return more;
+  }
+
+ private:
+  std::unique_ptr<Operator> inner_;
+  OperatorStatistics& statistics_;
+};
+
+}  // namespace
+
+std::unique_ptr<Operator> open(const PhysicalPlan& plan, ExecContext& context) {
+  if (!context.measure) return plan.make_operator(context);
+  return std::make_unique<MeasuredOperator>(plan.make_operator(context), context.statistics[&plan]);
+}
+
+ExecContext::ExecContext() = default;
+ExecContext::~ExecContext() = default;
+
+void ExecContext::start(const PhysicalStatement& physical, std::span<const Value> values) {
+  statement = &physical;
+  slots.assign(values.begin(), values.end());
+  slots.resize(std::max(physical.slot_count, slots.size()));
+  parameters = slots;
+  common_tables.clear();
+  common_tables.resize(physical.ctes.size());
+  working_tables.assign(physical.ctes.size(), nullptr);
+  runner = std::make_unique<SubplanRunner>(physical, *this);
+  subplans = runner.get();
+  statistics.clear();
+  statistics.reserve(256);
+}
+
+Status run_to_end(const PhysicalPlan& plan, ExecContext& context, const std::function<Status(const Batch&)>& sink) {
+  const std::unique_ptr<Operator> op = open(plan, context);
+  Batch batch;
+  for (;;) {
+    LDB_ASSIGN_OR_RETURN(const bool more, op->next(batch));
+    if (!more) return {};
+    LDB_TRY(sink(batch));
+  }
+}
+
+}  // namespace ldb::sql

@@ -1,0 +1,61 @@
+// ExecContext: everything one running statement works with.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include "ldb/row_store.hpp"
+#include "sql/catalog/catalog.hpp"
+#include "sql/exec/physical_plan.hpp"
+#include "sql/exec/row_buffer.hpp"
+#include "sql/expr/evaluate.hpp"
+
+namespace ldb::sql {
+
+class SubplanRunner;
+struct RowRules;
+
+/// What functions of the session (nextval, ldb.content_hash) and virtual tables reach: implemented by the session.
+class SessionAccess {
+ public:
+  virtual ~SessionAccess() = default;
+  virtual Result<std::int64_t> next_value(const std::string& sequence) = 0;
+  virtual Result<std::int64_t> current_value(const std::string& sequence) = 0;
+  virtual Result<std::int64_t> set_value(const std::string& sequence, std::int64_t value, bool is_called) = 0;
+  virtual Result<std::int64_t> last_value() = 0;
+  virtual Result<std::string> content_hash() = 0;
+  virtual Result<std::string> setting(const std::string& name) = 0;
+};
+
+/// One per run. One thread. Borrowed parts outlive it.
+struct ExecContext : EvalContext {
+  RowTransaction* transaction = nullptr;
+  std::shared_ptr<const Catalog> catalog;
+  const PhysicalStatement* statement = nullptr;
+  SessionAccess* session = nullptr;
+  const FunctionRegistry* functions = nullptr;
+  std::vector<Value> slots;                  ///< parameters, then outer references; EvalContext::parameters shows them
+  std::function<std::string()> new_row_key;  ///< for tables with a hidden key
+  /// Rules of a table that foreign key actions reach; valid as long as the context.
+  std::function<Result<const RowRules*>(const Table&)> row_rules;
+  std::function<Result<Value>(const Table&, Ordinal)> column_default;
+  std::uint64_t affected = 0;  ///< rows that the statement's INSERT, UPDATE or DELETE changed
+  std::unique_ptr<SubplanRunner> runner;
+  std::vector<std::unique_ptr<RowBuffer>> common_tables;  ///< by number; null until first read
+  std::vector<const RowBuffer*> working_tables;           ///< by number; the rows a recursion step reads
+  bool measure = false;
+  std::unordered_map<const PhysicalPlan*, OperatorStatistics> statistics;
+
+  ExecContext();
+  ~ExecContext() override;
+  /// Prepares for a run with these parameters.
+  void start(const PhysicalStatement& physical, std::span<const Value> values);
+  void set_slot(std::size_t slot, Value value) { slots[slot] = std::move(value); }
+};
+
+/// Runs a plan to its end, batch by batch.
+Status run_to_end(const PhysicalPlan& plan, ExecContext& context, const std::function<Status(const Batch&)>& sink);
+
+}  // namespace ldb::sql

@@ -1,0 +1,329 @@
+#include "sql/exec/modify.hpp"
+
+#include <algorithm>
+#include <unordered_set>
+
+#include "sql/catalog/row_codec.hpp"
+#include "sql/exec/basic.hpp"
+#include "sql/exec/exec_context.hpp"
+#include "sql/exec/row_writer.hpp"
+
+namespace ldb::sql {
+namespace {
+
+std::vector<Value> row_values(const Batch& batch, std::size_t row, std::size_t first, std::size_t count) {
+  std::vector<Value> values;
+  values.reserve(count);
+  for (std::size_t i = 0; i < count; ++i) values.push_back(batch.columns[first + i].value(row));
+  return values;
+}
+
+std::string failing_row(const Batch& batch, std::size_t row, std::size_t width) {
+  std::string text = "Failing row contains (";
+  for (std::size_t i = 0; i < width; ++i) {
+    const Value value = batch.columns[i].value(row);
+    text += (i == 0 ? "" : ", ") + (value.is_null() ? std::string("null") : value.to_string());
+  }
+  return text + ").";
+}
+
+/// Rows of a table as a batch.
+void make_batch(const Table& table, const std::vector<std::vector<Value>>& rows, std::size_t first, std::size_t count,
+                Batch& out) {
+  out.columns.resize(table.columns.size());
+  out.clear_selection();
+  out.row_count = count;
+  for (std::size_t i = 0; i < table.columns.size(); ++i) {
+    fill_column(out.columns[i], table.columns[i].type, count,
+                [&](std::size_t row) -> const Value& { return rows[first + row][i]; });
+  }
+}
+
+/// Shared by the three: RETURNING's rows are made while writing and handed out afterwards.
+class ModifyOperator : public Operator {
+ public:
+  ModifyOperator(const ModifyPlan& plan, ExecContext& context) : plan_(plan), context_(context), writer_(context) {}
+  Result<bool> next(Batch& out) override {
+    if (!done_) {
+      LDB_TRY(run());
+      LDB_TRY(writer_.finish());
+      done_ = true;
+    }
+    if (at_ >= results_.size()) return false;
+    out = std::move(results_[at_++]);
+    return true;
+  }
+
+ protected:
+  virtual Status run() = 0;
+  /// Evaluates RETURNING over `batch`.
+  Status returning(const Batch& batch) {
+    context_.affected += batch.selected_count();
+    if (!plan_.returning.active || batch.selected_count() == 0) return {};
+    Batch result;
+    result.columns.resize(plan_.returning.expressions.size());
+    for (std::size_t i = 0; i < result.columns.size(); ++i) {
+      LDB_TRY(evaluate(*plan_.returning.expressions[i], batch, context_, result.columns[i]));
+    }
+    result.row_count = batch.row_count;
+    result.has_selection = batch.has_selection;
+    result.selection = batch.selection;
+    results_.push_back(std::move(result));
+    return {};
+  }
+  Status collect_input(RowBuffer& rows) {
+    return run_to_end(*plan_.children[0], context_, [&](const Batch& batch) {
+      rows.append(batch);
+      return Status();
+    });
+  }
+  static void gather(const RowBuffer& rows, std::size_t first, std::size_t count, Batch& out) {
+    std::vector<std::uint32_t> numbers(count);
+    for (std::size_t i = 0; i < count; ++i) numbers[i] = static_cast<std::uint32_t>(first + i);
+    rows.gather(numbers, out);
+  }
+
+  const ModifyPlan& plan_;
+  ExecContext& context_;
+  RowWriter writer_;
+
+ private:
+  bool done_ = false;
+  std::vector<Batch> results_;
+  std::size_t at_ = 0;
+};
+
+class InsertOperator final : public ModifyOperator {
+ public:
+  InsertOperator(const InsertPlan& plan, ExecContext& context) : ModifyOperator(plan, context), insert_(plan) {}
+
+ protected:
+  Status run() override {
+    RowBuffer input(plan_.children[0]->types);
+    LDB_TRY(collect_input(input));
+    for (std::size_t at = 0; at < input.size(); at += kBatchRows) {
+      Batch batch;
+      gather(input, at, std::min(kBatchRows, input.size() - at), batch);
+      LDB_TRY(insert_batch(batch));
+    }
+    return {};
+  }
+
+ private:
+  Status insert_batch(Batch& batch) {
+    const Table& table = *plan_.table;
+    LDB_TRY(apply_row_rules(table, plan_.rules, batch, context_));
+    std::vector<std::vector<Value>> shown;  // rows as they ended up, when some were not inserted as they came
+    std::vector<std::uint16_t> kept;
+    for (std::size_t row = 0; row < batch.row_count; ++row) {
+      std::vector<Value> values = row_values(batch, row, 0, table.columns.size());
+      if (insert_.conflict.kind != ConflictAction::Kind::kError) {
+        LDB_ASSIGN_OR_RETURN(const bool handled, on_conflict(values, shown));
+        if (handled) continue;
+        if (insert_.conflict.kind == ConflictAction::Kind::kUpdate) shown.push_back(values);
+      }
+      kept.push_back(static_cast<std::uint16_t>(row));
+      if (insert_.conflict.kind == ConflictAction::Kind::kUpdate && !table.has_hidden_key())
+        touched_.insert(encode_row_key(table, values));
+      LDB_TRY(writer_.insert(table, std::move(values)));
+    }
+    if (insert_.conflict.kind == ConflictAction::Kind::kUpdate) {
+      for (std::size_t at = 0; at < shown.size(); at += kBatchRows) {
+        Batch result;
+        make_batch(table, shown, at, std::min(kBatchRows, shown.size() - at), result);
+        LDB_TRY(returning(result));
+      }
+      return {};
+    }
+    if (kept.size() != batch.row_count) {
+      batch.has_selection = true;
+      batch.selection = std::move(kept);
+    }
+    return returning(batch);
+  }
+
+  /// True when the row met one that is there already and that was dealt with.
+  Result<bool> on_conflict(const std::vector<Value>& row, std::vector<std::vector<Value>>& shown) {
+    const Table& table = *plan_.table;
+    const ConflictAction& action = insert_.conflict;
+    std::optional<std::string> existing;
+    if (action.any_arbiter) {
+      if (!table.has_hidden_key()) {
+        LDB_ASSIGN_OR_RETURN(existing, writer_.find_duplicate(table, IndexId{}, row, ""));
+      }
+      for (const Index& index : table.indexes) {
+        if (existing || !index.unique) continue;
+        LDB_ASSIGN_OR_RETURN(existing, writer_.find_duplicate(table, index.id, row, ""));
+      }
+    } else {
+      LDB_ASSIGN_OR_RETURN(existing, writer_.find_duplicate(table, action.index, row, ""));
+    }
+    if (!existing) return false;
+    if (action.kind == ConflictAction::Kind::kNothing) return true;
+    if (!touched_.insert(*existing).second) {
+      return Status::sql(StatusCode::kConstraint, "21000", "ON CONFLICT DO UPDATE command cannot affect row a second time");
+    }
+    LDB_ASSIGN_OR_RETURN(const auto image, context_.transaction->get(table.id, *existing));
+    if (!image) return false;
+    LDB_ASSIGN_OR_RETURN(const std::vector<Value> old_row, decode_row(table, *image));
+    Batch both;
+    std::vector<std::vector<Value>> pair{old_row};
+    pair[0].insert(pair[0].end(), row.begin(), row.end());
+    both.columns.resize(pair[0].size());
+    both.row_count = 1;
+    for (std::size_t i = 0; i < pair[0].size(); ++i) {
+      fill_column(both.columns[i], table.columns[i % table.columns.size()].type, 1,
+                  [&](std::size_t) -> const Value& { return pair[0][i]; });
+    }
+    if (action.where) {
+      ColumnVector keep;
+      LDB_TRY(evaluate(*action.where, both, context_, keep));
+      if (keep.is_null(0) || !keep.at<bool>(0)) return true;
+    }
+    std::vector<Value> new_row = old_row;
+    for (std::size_t i = 0; i < action.columns.size(); ++i) {
+      ColumnVector v;
+      LDB_TRY(evaluate(*action.values[i], both, context_, v));
+      new_row[action.columns[i]] = v.value(0);
+    }
+    LDB_ASSIGN_OR_RETURN(new_row, apply_row_rules(table, plan_.rules, std::move(new_row), context_));
+    LDB_TRY(writer_.update(table, *existing, old_row, new_row));
+    shown.push_back(std::move(new_row));
+    return true;
+  }
+
+  const InsertPlan& insert_;
+  std::unordered_set<std::string> touched_;  // rows that ON CONFLICT may not meet again
+};
+
+class UpdateOperator final : public ModifyOperator {
+ public:
+  UpdateOperator(const UpdatePlan& plan, ExecContext& context) : ModifyOperator(plan, context), update_(plan) {}
+
+ protected:
+  Status run() override {
+    RowBuffer input(plan_.children[0]->types);
+    LDB_TRY(collect_input(input));
+    std::unordered_set<std::string> done;  // a join may bring a row several times: the first counts
+    for (std::size_t at = 0; at < input.size(); at += kBatchRows) {
+      Batch batch;
+      gather(input, at, std::min(kBatchRows, input.size() - at), batch);
+      std::vector<std::uint16_t> kept;
+      for (std::size_t row = 0; row < batch.row_count; ++row) {
+        if (done.insert(std::string(batch.columns[update_.row_key].at<std::string_view>(row))).second) {
+          kept.push_back(static_cast<std::uint16_t>(row));
+        }
+      }
+      if (kept.empty()) continue;
+      batch.has_selection = true;
+      batch.selection = std::move(kept);
+      batch.compact();
+      LDB_TRY(update_batch(batch));
+    }
+    return {};
+  }
+
+ private:
+  Status update_batch(Batch& batch) {
+    const Table& table = *plan_.table;
+    Batch fresh;
+    for (const std::size_t place : update_.old_row) fresh.columns.push_back(batch.columns[place]);
+    fresh.row_count = batch.row_count;
+    for (std::size_t i = 0; i < update_.columns.size(); ++i) {
+      LDB_TRY(evaluate(*update_.values[i], batch, context_, fresh.columns[update_.columns[i]]));
+    }
+    LDB_TRY(apply_row_rules(table, plan_.rules, fresh, context_));
+    for (std::size_t row = 0; row < batch.row_count; ++row) {
+      std::vector<Value> old_row;
+      for (const std::size_t place : update_.old_row) old_row.push_back(batch.columns[place].value(row));
+      const std::string key(batch.columns[update_.row_key].at<std::string_view>(row));
+      LDB_TRY(writer_.update(table, key, old_row, row_values(fresh, row, 0, table.columns.size())));
+    }
+    for (const ColumnVector& column : batch.columns) fresh.columns.push_back(column);
+    return returning(fresh);
+  }
+
+  const UpdatePlan& update_;
+};
+
+class DeleteOperator final : public ModifyOperator {
+ public:
+  DeleteOperator(const DeletePlan& plan, ExecContext& context) : ModifyOperator(plan, context), delete_(plan) {}
+
+ protected:
+  Status run() override {
+    RowBuffer input(plan_.children[0]->types);
+    LDB_TRY(collect_input(input));
+    std::unordered_set<std::string> done;
+    for (std::size_t at = 0; at < input.size(); at += kBatchRows) {
+      Batch batch;
+      gather(input, at, std::min(kBatchRows, input.size() - at), batch);
+      std::vector<std::uint16_t> kept;
+      for (std::size_t row = 0; row < batch.row_count; ++row) {
+        std::string key(batch.columns[delete_.row_key].at<std::string_view>(row));
+        if (!done.insert(key).second) continue;
+        kept.push_back(static_cast<std::uint16_t>(row));
+        std::vector<Value> old_row;
+        for (const std::size_t place : delete_.old_row) old_row.push_back(batch.columns[place].value(row));
+        LDB_TRY(writer_.erase(*plan_.table, key, old_row));
+      }
+      batch.has_selection = true;
+      batch.selection = std::move(kept);
+      LDB_TRY(returning(batch));
+    }
+    return {};
+  }
+
+ private:
+  const DeletePlan& delete_;
+};
+
+}  // namespace
+
+Status apply_row_rules(const Table& table, const RowRules& rules, Batch& batch, ExecContext& context) {
+  for (const auto& [ordinal, e] : rules.generated) {
+    ColumnVector v;
+    LDB_TRY(evaluate(*e, batch, context, v));
+    batch.columns[ordinal] = std::move(v);
+  }
+  for (Ordinal i = 0; i < table.columns.size(); ++i) {
+    if (!table.columns[i].not_null || !batch.columns[i].may_have_nulls()) continue;
+    for (std::size_t n = 0; n < batch.rows().count; ++n) {
+      const std::size_t row = batch.rows()[n];
+      if (!batch.columns[i].is_null(row)) continue;
+      return Status::sql(StatusCode::kConstraint, "23502",
+                         "null value in column \"" + table.columns[i].name + "\" of relation \"" + table.name.name +
+                             "\" violates not-null constraint")
+          .with_detail(failing_row(batch, row, table.columns.size()));
+    }
+  }
+  std::size_t check = 0;
+  for (const TableConstraint& constraint : table.constraints) {
+    if (constraint.type != ConstraintType::kCheck) continue;
+    ColumnVector holds;
+    LDB_TRY(evaluate(*rules.checks[check++], batch, context, holds));
+    for (std::size_t n = 0; n < batch.rows().count; ++n) {
+      const std::size_t row = batch.rows()[n];
+      if (holds.is_null(row) || holds.at<bool>(row)) continue;
+      return Status::sql(StatusCode::kConstraint, "23514",
+                         "new row for relation \"" + table.name.name + "\" violates check constraint \"" + constraint.name + "\"")
+          .with_detail(failing_row(batch, row, table.columns.size()));
+    }
+  }
+  return {};
+}
+
+Result<std::vector<Value>> apply_row_rules(const Table& table, const RowRules& rules, std::vector<Value> row,
+                                           ExecContext& context) {
+  Batch batch;
+  const std::vector<std::vector<Value>> rows{std::move(row)};
+  make_batch(table, rows, 0, 1, batch);
+  LDB_TRY(apply_row_rules(table, rules, batch, context));
+  return row_values(batch, 0, 0, table.columns.size());
+}
+
+std::unique_ptr<Operator> InsertPlan::make_operator(ExecContext& c) const { return std::make_unique<InsertOperator>(*this, c); }
+std::unique_ptr<Operator> UpdatePlan::make_operator(ExecContext& c) const { return std::make_unique<UpdateOperator>(*this, c); }
+std::unique_ptr<Operator> DeletePlan::make_operator(ExecContext& c) const { return std::make_unique<DeleteOperator>(*this, c); }
+
+}  // namespace ldb::sql

@@ -1,0 +1,203 @@
+#include "sql/exec/row_buffer.hpp"
+
+#include <algorithm>
+#include <numeric>
+
+#include "sql/expr/vector_ops.hpp"
+
+namespace ldb::sql {
+namespace {
+
+template <class T>
+void gather_typed(const ColumnVector& source, std::span<const std::uint32_t> rows, ColumnVector& out) {
+  const T* from = source.data<T>();
+  T* to = out.data<T>();
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    if (rows[i] != RowBuffer::kNoRow) to[i] = from[source.index(rows[i])];
+  }
+}
+
+template <class T>
+void append_typed(const ColumnVector& source, RowSet rows, ColumnVector& out, std::size_t at) {
+  const T* from = source.data<T>();
+  T* to = out.data<T>();
+  rows.for_each([&](std::size_t row) { to[at++] = from[source.index(row)]; });
+}
+
+template <class F>
+void by_type(PhysicalType type, F&& f) {
+  switch (type) {
+    case PhysicalType::kBool:
+      return f.template operator()<bool>();
+    case PhysicalType::kInt16:
+      return f.template operator()<std::int16_t>();
+    case PhysicalType::kInt32:
+      return f.template operator()<std::int32_t>();
+    case PhysicalType::kInt64:
+      return f.template operator()<std::int64_t>();
+    case PhysicalType::kFloat:
+      return f.template operator()<float>();
+    case PhysicalType::kDouble:
+      return f.template operator()<double>();
+    case PhysicalType::kDecimal:
+      return f.template operator()<Decimal>();
+    case PhysicalType::kString:
+      return f.template operator()<std::string_view>();
+    case PhysicalType::kDate:
+      return f.template operator()<Date>();
+    case PhysicalType::kTimestamp:
+      return f.template operator()<Timestamp>();
+    case PhysicalType::kInterval:
+      return f.template operator()<Interval>();
+  }
+}
+
+void append_column(const ColumnVector& source, RowSet rows, ColumnVector& out, std::size_t at) {
+  if (source.physical() == PhysicalType::kString) {
+    std::size_t to = at;
+    rows.for_each([&](std::size_t row) {
+      if (!source.is_null(row)) out.set_string(to, source.at<std::string_view>(row));
+      ++to;
+    });
+  } else {
+    by_type(source.physical(), [&]<class T>() { append_typed<T>(source, rows, out, at); });
+  }
+  if (!source.may_have_nulls()) return;
+  rows.for_each([&](std::size_t row) {
+    if (source.is_null(row)) out.set_null(at);
+    ++at;
+  });
+}
+
+}  // namespace
+
+void gather_wide(const ColumnVector& source, std::span<const std::uint32_t> rows, ColumnVector& out) {
+  out.reset(source.type(), std::max<std::size_t>(1, rows.size()));
+  if (source.capacity() > 0 || source.is_constant()) {
+    by_type(source.physical(), [&]<class T>() { gather_typed<T>(source, rows, out); });
+    if (source.physical() == PhysicalType::kString) out.keep_alive(source);
+  }
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    if (rows[i] == RowBuffer::kNoRow || source.is_null(rows[i])) {
+      out.set_null(i);
+      if (out.physical() == PhysicalType::kString) out.data<std::string_view>()[i] = {};
+    }
+  }
+}
+
+void RowBuffer::reset(std::vector<DataType> types) {
+  types_ = std::move(types);
+  columns_.clear();
+  columns_.resize(types_.size());
+  capacity_ = 0;
+  size_ = 0;
+}
+
+void RowBuffer::grow(std::size_t needed) {
+  if (needed <= capacity_) return;
+  const std::size_t capacity = std::max<std::size_t>({needed, capacity_ * 2, 64});
+  for (std::size_t i = 0; i < columns_.size(); ++i) {
+    ColumnVector bigger;
+    bigger.reset(types_[i], capacity);
+    ColumnVector& old = columns_[i];
+    if (size_ > 0) {
+      by_type(old.physical(), [&]<class T>() { std::copy_n(old.data<T>(), size_, bigger.data<T>()); });
+      for (std::size_t row = 0; old.may_have_nulls() && row < size_; ++row) {
+        if (old.is_null(row)) bigger.set_null(row);
+      }
+      if (old.physical() == PhysicalType::kString) bigger.keep_alive(old);
+    }
+    old = std::move(bigger);
+  }
+  capacity_ = capacity;
+}
+
+void RowBuffer::append(std::span<const ColumnVector> columns, RowSet rows) {
+  grow(size_ + rows.count);
+  for (std::size_t i = 0; i < columns_.size(); ++i) append_column(columns[i], rows, columns_[i], size_);
+  size_ += rows.count;
+}
+
+void RowBuffer::append(const Batch& batch) { append(batch.columns, batch.rows()); }
+
+void RowBuffer::append_row(const Batch& batch, std::size_t row) {
+  const auto index = static_cast<std::uint16_t>(row);
+  append(batch.columns, RowSet::of(std::span<const std::uint16_t>(&index, 1)));
+}
+
+void RowBuffer::gather_into(std::span<const std::uint32_t> rows, Batch& out, std::size_t first) const {
+  for (std::size_t i = 0; i < columns_.size(); ++i) {
+    if (capacity_ == 0) {  // never filled: only kNoRow can be asked for
+      out.columns[first + i].reset(types_[i], std::max<std::size_t>(1, rows.size()));
+      for (std::size_t row = 0; row < rows.size(); ++row) out.columns[first + i].set_null(row);
+      continue;
+    }
+    gather_wide(columns_[i], rows, out.columns[first + i]);
+  }
+}
+
+void RowBuffer::gather(std::span<const std::uint32_t> rows, Batch& out) const {
+  out.columns.resize(columns_.size());
+  out.clear_selection();
+  out.row_count = rows.size();
+  gather_into(rows, out, 0);
+}
+
+std::size_t RowBuffer::memory_bytes() const {
+  std::size_t bytes = 0;
+  for (const ColumnVector& column : columns_) bytes += column.memory_bytes();
+  return bytes;
+}
+
+void RowNumbering::rehash(std::size_t buckets) {
+  heads_.assign(buckets, RowBuffer::kNoRow);
+  for (std::uint32_t row = 0; row < hashes_.size(); ++row) {
+    std::uint32_t& head = heads_[hashes_[row] & (buckets - 1)];
+    next_[row] = head;
+    head = row;
+  }
+}
+
+void RowNumbering::look_up(std::span<const ColumnVector> columns, RowSet rows, std::span<std::uint32_t> numbers, bool add,
+                           std::vector<std::uint16_t>* first_seen) {
+  if (heads_.empty()) rehash(64);
+  scratch_.assign(kBatchRows, 0);
+  for (std::size_t i = 0; i < columns.size(); ++i) hash_elements(columns[i], rows, scratch_, i != 0);
+  rows.for_each([&](std::size_t row) {
+    const std::uint64_t hash = scratch_[row];
+    std::uint32_t at = heads_[hash & (heads_.size() - 1)];
+    for (; at != RowBuffer::kNoRow; at = next_[at]) {
+      if (hashes_[at] != hash) continue;
+      bool same = true;
+      for (std::size_t i = 0; same && i < columns.size(); ++i) same = equal_elements(columns[i], row, rows_.column(i), at);
+      if (same) break;
+    }
+    if (at == RowBuffer::kNoRow && add) {
+      at = static_cast<std::uint32_t>(rows_.size());
+      const auto index = static_cast<std::uint16_t>(row);
+      rows_.append(columns, RowSet::of(std::span<const std::uint16_t>(&index, 1)));
+      hashes_.push_back(hash);
+      next_.push_back(RowBuffer::kNoRow);
+      if (hashes_.size() > heads_.size()) {
+        rehash(heads_.size() * 2);
+      } else {
+        std::uint32_t& head = heads_[hash & (heads_.size() - 1)];
+        next_[at] = head;
+        head = at;
+      }
+      if (first_seen != nullptr) first_seen->push_back(index);
+    }
+    numbers[row] = at;
+  });
+}
+
+void RowNumbering::add(std::span<const ColumnVector> columns, RowSet rows, std::span<std::uint32_t> numbers,
+                       std::vector<std::uint16_t>* first_seen) {
+  look_up(columns, rows, numbers, true, first_seen);
+}
+
+void RowNumbering::find(std::span<const ColumnVector> columns, RowSet rows, std::span<std::uint32_t> numbers) {
+  look_up(columns, rows, numbers, false, nullptr);
+}
+
+}  // namespace ldb::sql
