@@ -69,6 +69,9 @@ struct CommitRequest {
   std::uint64_t view_sequence = 0;
   VersionVector dependencies;  ///< applied vector of that view
   std::vector<CommitRequirement> requirements;
+  /// SERIALIZABLE: ranges of engine keys (src/txn/keys.hpp) that were read on that view. The commit is refused with kConflict
+  /// when another commit that the view does not show wrote in them. Empty under the other levels.
+  std::vector<KeyRange> reads;
   SyncPolicy sync = SyncPolicy::kSync;
 };
 

@@ -13,8 +13,6 @@ class EngineRowStore final : public RowStore {
 
   Result<std::unique_ptr<RowTransaction>> begin(const TransactionOptions& options) override {
     LDB_TRY(replicator_.readable());
-    if (options.isolation == IsolationLevel::kSerializable)
-      return Status(StatusCode::kUnsupported, "SERIALIZABLE is not available yet; use REPEATABLE READ (snapshot)");
     return std::unique_ptr<RowTransaction>(
         std::make_unique<StoreTransaction>(StoreServices{engine_, replicator_, indexer_}, options));
   }

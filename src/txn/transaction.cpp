@@ -36,6 +36,7 @@ Status StoreTransaction::check_writable() const {
 Result<std::optional<std::string>> StoreTransaction::get(TableId table, std::string_view key) {
   LDB_TRY(check_open());
   const std::string row_key = keys::row(table, key);
+  if (tracks_reads()) reads_.point(row_key);
   if (!pending_.empty()) {
     if (const PendingRowPtr row = pending_.find(row_key))
       return row->present() ? std::optional<std::string>(row->image) : std::nullopt;
@@ -52,6 +53,7 @@ Result<std::unique_ptr<RowCursor>> StoreTransaction::scan(TableId table, const K
   LDB_TRY(check_open());
   KeyRange range = keys::rows(table, keys);
   if (is_empty(range)) range.upper = range.lower;
+  if (tracks_reads()) reads_.range(range);
   LDB_ASSIGN_OR_RETURN(auto base, services_.engine.iterate(view_.get(), range));
   std::vector<OverlayEntry> overlay;
   const auto [first, last] = stretch(pending_.rows(), range);
@@ -64,6 +66,7 @@ Result<std::unique_ptr<RowCursor>> StoreTransaction::scan_index(IndexId index, c
   LDB_TRY(check_open());
   KeyRange range = keys::index_entries(index, entries);
   if (is_empty(range)) range.upper = range.lower;
+  if (tracks_reads()) reads_.range(range);
   LDB_ASSIGN_OR_RETURN(auto base, services_.engine.iterate(view_.get(), range));
   std::vector<OverlayEntry> overlay;
   const RowIndexer* const indexer = services_.indexer.load();
@@ -147,6 +150,7 @@ Result<CommitOutcome> StoreTransaction::commit() {
   request.view_sequence = view_->sequence();
   LDB_ASSIGN_OR_RETURN(request.dependencies, services_.replicator.applied(view_.get()));
   request.requirements = std::move(requirements_);
+  request.reads = reads_.take();
   request.sync = options_.sync;
   return services_.replicator.commit(std::move(request));
 }

@@ -8,6 +8,7 @@
 #include "ldb/replicator.hpp"
 #include "ldb/row_store.hpp"
 #include "txn/pending_rows.hpp"
+#include "txn/read_tracker.hpp"
 
 namespace ldb::txn {
 
@@ -50,11 +51,13 @@ class StoreTransaction final : public RowTransaction {
   /// The row's image before this transaction wrote it; not read when it has written it.
   Result<std::optional<std::string>> base_of(const std::string& row_key);
   Status check_older_writes() const;
+  bool tracks_reads() const { return options_.isolation == IsolationLevel::kSerializable && !options_.read_only; }
 
   const StoreServices services_;
   const TransactionOptions options_;
   std::shared_ptr<const ReadView> view_;  // shared with open cursors
   PendingRows pending_;
+  ReadTracker reads_;  // kSerializable only
   std::vector<CommitRequirement> requirements_;
   std::vector<std::size_t> requirements_at_savepoint_;
   bool finished_ = false;

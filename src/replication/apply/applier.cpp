@@ -88,6 +88,7 @@ Result<CommitOutcome> Applier::commit_local(CommitRequest request) {
   plan.latch_unique(request.requirements);
   LDB_TRY(plan.check_requirements(request.requirements));
 
+  const ReadSet reads(std::move(request.reads));
   State::Submitted submitted;
   {
     rt::MutexLock lock(s.mutex);
@@ -95,13 +96,9 @@ Result<CommitOutcome> Applier::commit_local(CommitRequest request) {
     const Dot dot = s.streams.next_dot();
     const Stamp stamp = s.streams.next_stamp();
     const std::uint64_t previous_hash = s.streams.submitted().get(dot.origin).chain_hash;
-    const WriteId provisional = encoder.view().id();
-    WriteBatch batch;
-    plan.fill(batch, {stamp, dot.origin});
-    std::string payload = encoder.finish(dot, stamp, request.dependencies, previous_hash);
-    const OriginProgress progress{dot.sequence, stamp, chain_hash(payload, previous_hash)};
-    batch.set_commit(std::move(payload));
-    LDB_ASSIGN_OR_RETURN(submitted, s.submit(std::move(batch), plan, dot, progress, provisional, request.sync));
+    if (Status serial = s.check_reads(reads, request.view_sequence); !serial) return s.refused(serial);
+    const auto payload = [&] { return encoder.finish(dot, stamp, request.dependencies, previous_hash); };
+    LDB_ASSIGN_OR_RETURN(submitted, s.submit(plan, dot, stamp, previous_hash, encoder.view().id(), payload, request.sync));
   }
   LDB_ASSIGN_OR_RETURN(const std::uint64_t sequence, s.finish(std::move(submitted), plan));
   s.local_commits.fetch_add(1, std::memory_order_relaxed);
@@ -136,11 +133,8 @@ Result<ApplyOutcome> Applier::apply_remote(std::string payload, SyncPolicy sync)
     outcome = judge();  // another thread may have applied it meanwhile
     if (outcome.kind == ApplyOutcome::Kind::kApplied) {
       if (Status observed = s.clock.observe(commit.stamp); !observed) return s.clock_refused(outcome, observed);
-      const OriginProgress progress{commit.dot.sequence, commit.stamp, chain_hash(payload, commit.previous_hash)};
-      WriteBatch batch;
-      plan.fill(batch, commit.id());
-      batch.set_commit(std::move(payload));
-      LDB_ASSIGN_OR_RETURN(submitted, s.submit(std::move(batch), plan, commit.dot, progress, commit.id(), sync));
+      const auto take = [&] { return std::move(payload); };
+      LDB_ASSIGN_OR_RETURN(submitted, s.submit(plan, commit.dot, commit.stamp, commit.previous_hash, commit.id(), take, sync));
     }
   }
   if (outcome.kind != ApplyOutcome::Kind::kApplied) return s.not_applied(outcome);
@@ -149,17 +143,31 @@ Result<ApplyOutcome> Applier::apply_remote(std::string payload, SyncPolicy sync)
   return outcome;
 }
 
-Result<Applier::State::Submitted> Applier::State::submit(WriteBatch batch, CommitPlan& plan, Dot dot,
-                                                         const OriginProgress& progress, WriteId provisional, SyncPolicy sync) {
+Status Applier::State::check_reads(const ReadSet& reads, std::uint64_t view_sequence) {
+  if (reads.empty()) return {};
+  if (!recent_writes.enabled()) recent_writes.enable(streams.last_ticket(), streams.latest_sequence());
+  return recent_writes.check(reads, view_sequence);
+}
+
+Result<Applier::State::Submitted> Applier::State::submit(CommitPlan& plan, Dot dot, Stamp stamp, std::uint64_t previous_hash,
+                                                         WriteId provisional, const std::function<std::string()>& payload,
+                                                         SyncPolicy sync) {
   Submitted submitted;
   submitted.dot = dot;
-  submitted.stamp = progress.stamp;
+  submitted.stamp = stamp;
   submitted.rows = plan.row_count();
   submitted.writes_catalog = plan.writes_catalog();
-  submitted.records = conflicts.emit(plan.conflicts(), provisional, {progress.stamp, dot.origin}, clock.wall_us(), batch);
+  std::vector<std::string> written;
+  if (recent_writes.enabled()) written = plan.written_keys();
+  WriteBatch batch;
+  plan.fill(batch, {stamp, dot.origin});
+  batch.set_commit(payload());
+  const OriginProgress progress{dot.sequence, stamp, chain_hash(batch.commit(), previous_hash)};
+  submitted.records = conflicts.emit(plan.conflicts(), provisional, {stamp, dot.origin}, clock.wall_us(), batch);
   batch.put(keys::vector_entry(dot.origin), encode_progress(progress));
   LDB_ASSIGN_OR_RETURN(submitted.write, engine.submit(std::move(batch), sync));
   submitted.ticket = streams.submitted(dot.origin, progress);
+  if (recent_writes.enabled()) recent_writes.submitted(submitted.ticket, std::move(written));
   return submitted;
 }
 
@@ -169,6 +177,7 @@ Result<std::uint64_t> Applier::State::finish(Submitted&& submitted, CommitPlan& 
   {
     rt::MutexLock lock(mutex);
     streams.became_visible(submitted.ticket, *sequence);
+    recent_writes.became_visible(submitted.ticket, *sequence);
   }
   plan.release();
   rows_written.fetch_add(submitted.rows, std::memory_order_relaxed);

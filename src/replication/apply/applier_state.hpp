@@ -1,11 +1,13 @@
 // Inside of Applier, shared by its source files only.
 #pragma once
 
+#include <functional>
 #include <memory>
 
 #include "base/rt/rt.hpp"
 #include "replication/apply/applier.hpp"
 #include "replication/apply/commit_plan.hpp"
+#include "replication/apply/recent_writes.hpp"
 #include "replication/apply/row_latches.hpp"
 #include "replication/apply/stream_state.hpp"
 #include "replication/conflict_log.hpp"
@@ -34,8 +36,10 @@ class Applier::State {
     std::size_t records = 0;
     bool writes_catalog = false;
   };
-  Result<Submitted> submit(WriteBatch batch, CommitPlan& plan, Dot dot, const OriginProgress& progress, WriteId provisional,
-                           SyncPolicy sync) LDB_REQUIRES(mutex);
+  /// `payload` makes the commit's payload; it is called when the rows are in the batch.
+  Result<Submitted> submit(CommitPlan& plan, Dot dot, Stamp stamp, std::uint64_t previous_hash, WriteId provisional,
+                           const std::function<std::string()>& payload, SyncPolicy sync) LDB_REQUIRES(mutex);
+  Status check_reads(const ReadSet& reads, std::uint64_t view_sequence) LDB_REQUIRES(mutex);
   /// Waits, releases the plan's latches, and does what follows a commit. Returns the sequence from which on views show it.
   Result<std::uint64_t> finish(Submitted&& submitted, CommitPlan& plan) LDB_EXCLUDES(mutex);
 
@@ -57,6 +61,7 @@ class Applier::State {
 
   mutable rt::Mutex mutex;  ///< commits get dot, stamp and their place in the log under it
   StreamState streams LDB_GUARDED_BY(mutex);
+  RecentWrites recent_writes LDB_GUARDED_BY(mutex);
   Status halted LDB_GUARDED_BY(mutex);
 
   rt::Atomic<std::uint64_t> local_commits{0}, remote_commits{0}, duplicates{0}, rows_written{0}, write_conflicts{0},

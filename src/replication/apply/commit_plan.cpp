@@ -238,6 +238,14 @@ void CommitPlan::fill(WriteBatch& batch, WriteId final_id) {
   for (const std::string& entry : added_entries_) batch.put(entry, {});
 }
 
+std::vector<std::string> CommitPlan::written_keys() const {
+  std::vector<std::string> written(erased_entries_.begin(), erased_entries_.end());
+  written.insert(written.end(), added_entries_.begin(), added_entries_.end());
+  for (const Row& row : rows_)
+    if (row.merged.effect != Effect::kNone) written.push_back(row.row_key);
+  return written;
+}
+
 bool CommitPlan::writes_catalog() const {
   return std::any_of(commit_.writes.begin(), commit_.writes.end(),
                      [](const WriteView& write) { return write.table.value < keys::kFirstUserTable; });

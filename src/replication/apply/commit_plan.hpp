@@ -48,6 +48,8 @@ class CommitPlan {
 
   /// Puts everything but the commit itself and the vector. Provisional ids become `final_id`.
   void fill(WriteBatch& batch, WriteId final_id);
+  /// Engine keys of the rows and index entries that change; before fill().
+  std::vector<std::string> written_keys() const;
   const ConflictPlan& conflicts() const { return conflicts_; }
   bool writes_catalog() const;
   std::size_t row_count() const { return rows_.size(); }

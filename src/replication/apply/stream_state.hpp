@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -33,6 +34,11 @@ class StreamState {
   const VersionVector& visible() const { return visible_; }
   /// Is `visible` exactly what a view of this sequence shows?
   bool shows(std::uint64_t view_sequence) const { return in_flight_.empty() && view_sequence >= visible_sequence_; }
+  /// Sequence from which on views show all that was submitted; none while something is on its way.
+  std::optional<std::uint64_t> latest_sequence() const {
+    return in_flight_.empty() ? std::optional<std::uint64_t>(visible_sequence_) : std::nullopt;
+  }
+  std::uint64_t last_ticket() const { return last_ticket_; }
   bool known(OriginId origin) const { return submitted_.entries().count(origin) != 0; }
 
   /// The next dot and stamp of this node; nothing changes until submitted().

@@ -396,6 +396,104 @@ TEST_CASE("Scans show own writes in their places, forward and backward, over row
   }
 }
 
+TEST_CASE("Serializable transactions refuse write skew and phantoms, snapshot ones do not") {
+  for (const IsolationLevel isolation : {IsolationLevel::kSnapshot, IsolationLevel::kSerializable}) {
+    LocalNode node;
+    ColumnIndexer indexer(kTable, kIndex, false);
+    node.set_indexer(&indexer);
+    put(node, "a", "on");
+    put(node, "b", "on");
+    const bool serializable = isolation == IsolationLevel::kSerializable;
+    const auto refused = [&](RowTransaction& t) {
+      const auto outcome = t.commit();
+      if (!outcome) REQUIRE(outcome.error().code() == StatusCode::kConflict);
+      return !outcome.is_ok();
+    };
+    {  // alone, also the first one commits
+      const auto t = node.begin(isolation);
+      CHECK(read(*t, "a") == "on");
+      REQUIRE(t->insert(kTable, "first", text("x")).is_ok());
+      CHECK_FALSE(refused(*t));
+    }
+    {  // write skew over points
+      const auto t = node.begin(isolation), u = node.begin(isolation);
+      for (RowTransaction* x : {t.get(), u.get()}) CHECK((read(*x, "a") == "on" && read(*x, "b") == "on"));
+      REQUIRE(t->update(kTable, "a", text("off")).is_ok());
+      REQUIRE(u->update(kTable, "b", text("off")).is_ok());
+      CHECK_FALSE(refused(*t));
+      CHECK(refused(*u) == serializable);
+    }
+    {  // a phantom in a scan
+      const auto t = node.begin(isolation);
+      scan(*t, {"p", "q"});
+      REQUIRE(t->insert(kTable, "count", text("0")).is_ok());
+      put(node, "pp", "new");
+      CHECK(refused(*t) == serializable);
+    }
+    {  // a phantom in an index scan
+      const auto t = node.begin(isolation);
+      scan_index(*t, {"wanted", "wantee"});
+      REQUIRE(t->insert(kTable, "found", text("0")).is_ok());
+      put(node, "pp", "wanted");
+      CHECK(refused(*t) == serializable);
+    }
+    {  // what was not read does not matter, nor does anything to a transaction that writes nothing
+      const auto t = node.begin(isolation), u = node.begin(isolation);
+      CHECK(read(*t, "a") == "off");
+      scan(*u);
+      REQUIRE(t->insert(kTable, "z", text("0")).is_ok());
+      put(node, "b", "later");
+      CHECK_FALSE(refused(*t));
+      CHECK_FALSE(refused(*u));
+    }
+  }
+}
+
+TEST_CASE("Serializable transfers under many threads keep the sum and see it") {
+  LocalNode node;
+  constexpr int kAccounts = 6, kThreads = 4, kEach = 60;
+  for (int i = 0; i < kAccounts; ++i) put(node, "acc" + std::to_string(i), "10");
+  rt::Atomic<int> bad{0}, committed{0};
+  std::vector<rt::Thread> threads;
+  for (int n = 0; n < kThreads; ++n) {
+    threads.emplace_back("mover", [&, n] {
+      std::mt19937_64 rng(static_cast<std::uint64_t>(n) + 77);
+      for (int done = 0; done < kEach;) {
+        auto begun = node.store->begin({IsolationLevel::kSerializable, false, SyncPolicy::kNone});
+        RowTransaction& t = **begun;
+        std::vector<int> balance;
+        auto cursor = t.scan(kTable, {}, false);
+        for (; (*cursor)->valid(); (*cursor)->next()) {
+          RowImageReader reader;
+          RowCell cell;
+          if (!reader.parse((*cursor)->image()) || !reader.find(ColumnId{1}, cell)) return void(bad.fetch_add(1));
+          balance.push_back(std::stoi(std::string(cell.bytes)));
+        }
+        int sum = 0;
+        for (const int b : balance) sum += b;
+        if (sum != 10 * kAccounts) bad.fetch_add(1);
+        // Only a balance that depends on all others is written: snapshot isolation would lose the sum.
+        const std::size_t to = rng() % kAccounts;
+        const std::size_t from = (to + 1 + rng() % (kAccounts - 1)) % kAccounts;
+        const auto set = [&](std::size_t i, int v) {
+          return t.update(kTable, "acc" + std::to_string(i), text(std::to_string(v)));
+        };
+        if (!set(to, balance[to] + 1) || !set(from, 10 * kAccounts - (sum - balance[from]) - 1)) return void(bad.fetch_add(1));
+        const auto outcome = t.commit();
+        if (outcome) {
+          ++done;
+          committed.fetch_add(1);
+        } else if (outcome.error().code() != StatusCode::kConflict) {
+          return void(bad.fetch_add(1));
+        }
+      }
+    });
+  }
+  for (rt::Thread& thread : threads) thread.join();
+  CHECK(bad.load() == 0);
+  CHECK(committed.load() == kThreads * kEach);
+}
+
 TEST_CASE("Concurrent increments with retry lose no update, and their syncs overlap") {
   LocalNode node;
   put(node, "n", "0");
