@@ -183,6 +183,7 @@ Status LsmEngine::write_memtables(const std::vector<std::shared_ptr<Memtable>>& 
     sources.push_back(memtable->iterate());
     collect(memtable->tombstones(), raw);
     entries += memtable->entries();
+    edit.last_sequence = std::max(edit.last_sequence.value_or(0), memtable->last_sequence());
   }
   if (entries == 0) return {};
   const FragmentedTombstones tombstones(std::move(raw));
@@ -201,10 +202,7 @@ Status LsmEngine::write_memtables(const std::vector<std::shared_ptr<Memtable>>& 
   const auto merged = new_merging_iterator(std::move(sources));
   LDB_TRY(sift(*merged, sieve, writer));
   LDB_ASSIGN_OR_RETURN(auto tables, writer.finish());
-  for (TableMeta& table : tables) {
-    edit.last_sequence = std::max(edit.last_sequence.value_or(0), table.max_sequence);
-    edit.added.push_back({0, std::move(table)});
-  }
+  for (TableMeta& table : tables) edit.added.push_back({0, std::move(table)});
   counters_.entries_dropped.fetch_add(sieve.dropped(), std::memory_order_relaxed);
   return {};
 }

@@ -129,8 +129,9 @@ Status LsmEngine::replay(LogPosition at, const RecordHeader& header, std::string
   std::uint64_t sequence = header.sequence;
   while (batch.next(op)) active_->add(op.key, make_tag(sequence++, op.kind), op.value);
   if (!batch.ok()) return Status(StatusCode::kCorruption, "undecodable batch");
-  active_->count_batch();
-  published_.store(std::max(published_.load(), header.sequence + batch.sequences() - 1));
+  const std::uint64_t last = header.sequence + batch.sequences() - 1;
+  active_->end_batch(last);
+  published_.store(std::max(published_.load(), last));
   return {};
 }
 

@@ -141,7 +141,7 @@ Status LsmEngine::insert(Memtable& memtable, const LsmWrite& write) {
   BatchReader::Operation op;
   std::uint64_t sequence = write.first_sequence;
   while (batch.next(op)) memtable.add(op.key, make_tag(sequence++, op.kind), op.value);
-  memtable.count_batch();
+  memtable.end_batch(write.first_sequence + write.sequences - 1);
   return batch.ok() ? Status() : Status(StatusCode::kInternal, "own batch does not decode");
 }
 

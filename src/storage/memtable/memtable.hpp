@@ -33,9 +33,12 @@ class Memtable {
 
   LogPosition log_start() const { return log_start_; }
   std::size_t memory_usage() const { return arena_.memory_usage() + tombstone_bytes_.load(std::memory_order_relaxed); }
-  /// Bare commits have no entries, but their place in the log must be passed over by a flush all the same.
-  void count_batch() { batches_.store(batches_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed); }
-  bool empty() const { return batches_.load(std::memory_order_relaxed) == 0; }
+  /// After the entries of a batch. Bare commits have no entries, but their place in the log and their sequence must be passed
+  /// over by a flush all the same.
+  void end_batch(std::uint64_t last_sequence) { last_sequence_.store(last_sequence, std::memory_order_relaxed); }
+  /// Of the last batch; 0 when there was none.
+  std::uint64_t last_sequence() const { return last_sequence_.load(std::memory_order_relaxed); }
+  bool empty() const { return last_sequence() == 0; }
   std::uint64_t entries() const { return entries_.load(std::memory_order_relaxed); }
 
  private:
@@ -43,7 +46,7 @@ class Memtable {
   SkipList list_;
   const LogPosition log_start_;
   rt::Atomic<std::uint64_t> entries_{0};
-  rt::Atomic<std::uint64_t> batches_{0};
+  rt::Atomic<std::uint64_t> last_sequence_{0};
 
   rt::Atomic<std::size_t> tombstone_count_{0};
   rt::Atomic<std::size_t> tombstone_bytes_{0};

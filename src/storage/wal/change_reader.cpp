@@ -28,23 +28,24 @@ class LogChangeReader final : public ChangeReader {
       }
       const LogPosition here = position_;
       const RecordHeader& record = reader_->record();
-      position_.offset = reader_->offset();
       if (record.type == RecordType::kSeal) {
-        if (record.body_size != 8) return damaged("bad seal");
+        if (record.body_size != 8 || load_u64(reader_->body().data()) != here.segment + 1) return damaged("bad seal");
         position_ = {load_u64(reader_->body().data()), kSegmentHeaderBytes};
       } else if (record.type == RecordType::kBatch && (record.flags & kRecordHasCommit)) {
         const BatchReader batch(reader_->body(), true);
         if (!batch.ok()) return damaged("undecodable batch");
+        position_.offset = reader_->offset();
         return std::optional<Change>(
             Change{here, position_, record.sequence + batch.sequences() - 1, std::string(batch.commit())});
+      } else {
+        position_.offset = reader_->offset();
       }
     }
   }
 
  private:
   Status damaged(const char* what) const {
-    return Status(StatusCode::kCorruption,
-                  reader_->path() + ": offset " + std::to_string(reader_->record_offset()) + ": " + what);
+    return Status(StatusCode::kCorruption, reader_->path() + ": offset " + std::to_string(position_.offset) + ": " + what);
   }
 
   Status open_segment() {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/check.hpp"
 #include "base/coding.hpp"
 #include "storage/file_names.hpp"
 
@@ -150,25 +151,22 @@ Status Log::append(RecordType type, std::uint8_t flags, std::uint64_t sequence, 
 Status Log::change_segment() {
   // The next segment exists durably before this one is sealed: a seal whose successor is missing is damage.
   if (Status status = prepare_next(); !status) return poison(status);
-  Segment next;
-  {
-    rt::MutexLock lock(mutex_);
-    next = std::move(prepared_);
-    prepared_ = Segment();
-  }
   std::string body;
-  put_u64(body, next.number);
+  put_u64(body, current_.number + 1);
   encode(RecordType::kSeal, 0, 0, record_body_checksum(body), body);
   LDB_TRY(write_out());
+  rt::MutexLock sync_lock(sync_mutex_);
+  unsynced_.push_back({current_.number, offset_, std::move(current_.file)});
   {
-    rt::MutexLock sync_lock(sync_mutex_);
-    unsynced_.push_back({current_.number, offset_, std::move(current_.file)});
+    // In one step, or prepare_next() could make a second segment of the same number.
     rt::MutexLock lock(mutex_);
+    LDB_CHECK(prepared_.number == current_.number + 1);
+    current_ = std::move(prepared_);
+    prepared_ = Segment();
     ends_.push_back(offset_);
-    segments_.push_back(next.number);
-    written_ = {next.number, kSegmentHeaderBytes};
+    segments_.push_back(current_.number);
+    written_ = {current_.number, kSegmentHeaderBytes};
   }
-  current_ = std::move(next);
   offset_ = buffer_offset_ = kSegmentHeaderBytes;
   return {};
 }

@@ -1,0 +1,182 @@
+// A scripted load over a file system that crashes or fails, and the judgement of what a reopened engine holds.
+#pragma once
+
+#include "base/random.hpp"
+#include "ldb/faulty_file_system.hpp"
+#include "storage/engine_fixture.hpp"
+
+namespace ldb::test {
+
+class CrashHarness {
+ public:
+  explicit CrashHarness(std::uint64_t seed) : fs_(seed), random_(seed ^ 0x5eed) {}
+
+  FaultyFileSystem& fs() { return fs_; }
+  StorageEngine* engine() { return engine_.get(); }
+  Random& random() { return random_; }
+
+  Status open() {
+    EngineOptions options = small_options(fs_);
+    options.max_log_bytes = 1 << 20;
+    auto opened = open_lsm_engine("db", options);
+    if (!opened) return opened.error();
+    engine_ = std::move(*opened);
+    return {};
+  }
+  void drop_engine() { engine_ = nullptr; }
+
+  /// Writes until `batches` are done or something fails; returns the failure.
+  Status write_load(int batches) {
+    for (int i = 0; i < batches; ++i) {
+      Batch batch = random_batch();
+      const auto sequence = engine_->write(to_write_batch(batch), batch.sync);
+      if (!sequence) {
+        if (sequence.error().code() == StatusCode::kOutcomeUnknown) uncertain_ = batch;
+        return sequence.error();
+      }
+      batch.sequence = *sequence;
+      batches_.push_back(batch);
+      if (batch.sync == SyncPolicy::kSync) synced_ = *sequence;
+      if (batch.sync != SyncPolicy::kNone) handed_over_ = *sequence;
+      const std::uint64_t dice = random_.below(100);
+      if (dice < 2) LDB_TRY(engine_->flush());
+      if (dice == 2) LDB_TRY(engine_->compact({}));
+      if (dice == 3) {
+        LDB_TRY(engine_->sync());
+        synced_ = handed_over_ = *sequence;
+        release_some();
+      }
+    }
+    return {};
+  }
+
+  /// The reopened engine must hold exactly the batches up to some point at or behind what was acknowledged as durable.
+  void check(bool power_loss) {
+    const std::uint64_t recovered = engine_->view()->sequence();
+    CAPTURE(recovered, synced_, handed_over_, batches_.size());
+    REQUIRE(recovered >= (power_loss ? synced_ : handed_over_));
+    settle_uncertain(recovered);
+    Model model;
+    std::vector<std::string> commits;
+    bool at_boundary = recovered == 0;
+    while (!batches_.empty() && batches_.back().sequence > recovered) batches_.pop_back();
+    for (const Batch& batch : batches_) {
+      apply(batch, model);
+      if (!batch.commit.empty()) commits.push_back(batch.commit);
+      at_boundary |= batch.sequence == recovered;
+    }
+    REQUIRE(at_boundary);  // no batch in part
+    const Pairs expected(model.begin(), model.end());
+    REQUIRE(scan(*engine_) == expected);
+    REQUIRE(scan_back(*engine_) == expected);
+    // The change log ends with the last commit that is visible, and has no hole.
+    const auto logged = read_changes(*engine_, engine_->log_begin());
+    REQUIRE(logged.size() <= commits.size());
+    const std::vector<std::string> tail(commits.end() - static_cast<std::ptrdiff_t>(logged.size()), commits.end());
+    CAPTURE(names(logged), names(tail));
+    REQUIRE((logged == tail));
+    REQUIRE(commits.size() - logged.size() <= released_);
+    synced_ = handed_over_ = recovered;
+  }
+
+  void check_live() {
+    Model model;
+    for (const Batch& batch : batches_) apply(batch, model);
+    REQUIRE(scan(*engine_) == Pairs(model.begin(), model.end()));
+  }
+
+  std::size_t commits_released() const { return released_; }
+
+ private:
+  using Model = std::map<std::string, std::string>;
+  struct Batch {
+    std::vector<WriteBatch::Operation> operations;
+    std::string commit;
+    SyncPolicy sync = SyncPolicy::kOs;
+    std::uint64_t sequence = 0;  // of the last operation
+  };
+
+  static std::string names(const std::vector<std::string>& commits) {
+    std::string result;
+    for (const std::string& commit : commits) result += commit.substr(7, commit.find('c', 7) - 7) + " ";
+    return result;
+  }
+
+  std::string key() { return "key" + std::to_string(random_.below(200)); }
+
+  Batch random_batch() {
+    Batch batch;
+    const std::uint64_t size = 1 + random_.below(4);
+    for (std::uint64_t i = 0; i < size; ++i) {
+      const std::uint64_t dice = random_.below(20);
+      if (dice < 16) {
+        batch.operations.push_back(
+            {WriteBatch::Kind::kPut, false, key(), std::string(random_.below(300), static_cast<char>('a' + dice))});
+      } else if (dice < 19) {
+        batch.operations.push_back({WriteBatch::Kind::kDelete, false, key(), {}});
+      } else {
+        batch.operations.push_back({WriteBatch::Kind::kDeleteRange, false, key(), key()});
+      }
+    }
+    if (random_.one_in(3)) batch.commit = "commit " + std::to_string(++commit_number_) + std::string(random_.below(500), 'c');
+    const std::uint64_t sync = random_.below(10);
+    batch.sync = sync < 2 ? SyncPolicy::kSync : (sync < 8 ? SyncPolicy::kOs : SyncPolicy::kNone);
+    return batch;
+  }
+
+  static WriteBatch to_write_batch(const Batch& batch) {
+    WriteBatch result;
+    for (const auto& op : batch.operations) {
+      if (op.kind == WriteBatch::Kind::kPut) result.put(op.key, op.value);
+      if (op.kind == WriteBatch::Kind::kDelete) result.erase(op.key);
+      if (op.kind == WriteBatch::Kind::kDeleteRange) result.erase_range(op.key, op.value);
+    }
+    if (!batch.commit.empty()) result.set_commit(batch.commit);
+    return result;
+  }
+
+  static void apply(const Batch& batch, Model& model) {
+    for (const auto& op : batch.operations) {
+      if (op.kind == WriteBatch::Kind::kPut) model[op.key] = op.value;
+      if (op.kind == WriteBatch::Kind::kDelete) model.erase(op.key);
+      if (op.kind == WriteBatch::Kind::kDeleteRange && op.key < op.value) {
+        model.erase(model.lower_bound(op.key), model.lower_bound(op.value));
+      }
+    }
+  }
+
+  void settle_uncertain(std::uint64_t recovered) {
+    if (!uncertain_) return;
+    const std::uint64_t last = batches_.empty() ? 0 : batches_.back().sequence;
+    if (recovered > last) {
+      uncertain_->sequence = recovered;
+      batches_.push_back(*uncertain_);
+    }
+    uncertain_.reset();
+  }
+
+  void release_some() {
+    auto reader = engine_->changes(engine_->log_begin());
+    if (!reader) return;
+    LogPosition position = engine_->log_begin();
+    for (std::uint64_t n = random_.below(40); n > 0; --n) {
+      auto change = (*reader)->next();
+      if (!change || !*change) break;
+      position = (*change)->next;
+      ++released_;
+    }
+    engine_->release_log(position);
+  }
+
+  FaultyFileSystem fs_;
+  Random random_;
+  std::unique_ptr<StorageEngine> engine_;
+  std::vector<Batch> batches_;
+  std::optional<Batch> uncertain_;
+  std::uint64_t synced_ = 0;
+  std::uint64_t handed_over_ = 0;
+  std::uint64_t commit_number_ = 0;
+  std::size_t released_ = 0;
+};
+
+}  // namespace ldb::test
