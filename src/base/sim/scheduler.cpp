@@ -102,9 +102,10 @@ void Scheduler::leave_to_native(bool abandon_frames) {
 }
 
 void Scheduler::fail(std::string why) {
-  std::string report = why + "\n  seed " + std::to_string(options_.seed) + ", step " + std::to_string(steps_) +
-                       ", virtual time " + std::to_string(now_ns_ / 1'000'000) + " ms, in thread " + running_->name + "\n" +
-                       describe_fibers();
+  // Takes the caller's string over: nothing must be left to free on the frames abandoned below.
+  std::string report = std::move(why);
+  report += "\n  seed " + std::to_string(options_.seed) + ", step " + std::to_string(steps_) + ", virtual time " +
+            std::to_string(now_ns_ / 1'000'000) + " ms, in thread " + running_->name + "\n" + describe_fibers();
   if (is_ambient_) {
     std::fprintf(stderr, "ldb: simulated runtime: %s\n", report.c_str());
     std::abort();
