@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "ldb/value.hpp"
+#include "sql/expr/batch.hpp"
 
 namespace ldb::sql {
 
@@ -72,8 +73,12 @@ struct ExpressionOf : Expression {
 
 /// An untyped literal has type.id kNull and a text (or NULL) as value, until coerce() gives it a type.
 struct Constant : ExpressionOf<ExpressionKind::kConstant> {
-  Value value;
-  Constant(DataType t, Value v) : ExpressionOf(ExpressionKind::kConstant, t), value(std::move(v)) {}
+  const Value value;
+  const ColumnVector vector;  ///< `value` as a constant vector, shared by all evaluations.
+  Constant(DataType t, Value v)
+      : ExpressionOf(ExpressionKind::kConstant, t),
+        value(std::move(v)),
+        vector(ColumnVector::constant(t.id == TypeId::kNull && !value.is_null() ? DataType{TypeId::kText} : t, value)) {}
 };
 struct ColumnReference : ExpressionOf<ExpressionKind::kColumn> {
   std::size_t column;  ///< Index into the input batch's columns.

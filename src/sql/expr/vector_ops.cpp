@@ -33,9 +33,12 @@ bool is_integer(PhysicalType t) { return t == PhysicalType::kInt16 || t == Physi
 
 std::int64_t integer_at(const ColumnVector& v, std::size_t row) {
   switch (v.physical()) {
-    case PhysicalType::kInt16: return v.at<std::int16_t>(row);
-    case PhysicalType::kInt32: return v.at<std::int32_t>(row);
-    default: return v.at<std::int64_t>(row);
+    case PhysicalType::kInt16:
+      return v.at<std::int16_t>(row);
+    case PhysicalType::kInt32:
+      return v.at<std::int32_t>(row);
+    default:
+      return v.at<std::int64_t>(row);
   }
 }
 
@@ -81,18 +84,25 @@ std::uint64_t hash_decimal(Decimal d) {
 
 std::uint64_t hash_element(const ColumnVector& v, std::size_t row) {
   switch (v.physical()) {
-    case PhysicalType::kBool: return mix(v.at<bool>(row) ? 1 : 2);
+    case PhysicalType::kBool:
+      return mix(v.at<bool>(row) ? 1 : 2);
     case PhysicalType::kInt16:
     case PhysicalType::kInt32:
-    case PhysicalType::kInt64: return mix(static_cast<std::uint64_t>(integer_at(v, row)) + 0x9e3779b9U);
+    case PhysicalType::kInt64:
+      return mix(static_cast<std::uint64_t>(integer_at(v, row)) + 0x9e3779b9U);
     case PhysicalType::kFloat:
-    case PhysicalType::kDouble: return hash_double(double_at(v, row));
-    case PhysicalType::kDecimal: return hash_decimal(v.at<Decimal>(row));
+    case PhysicalType::kDouble:
+      return hash_double(double_at(v, row));
+    case PhysicalType::kDecimal:
+      return hash_decimal(v.at<Decimal>(row));
     case PhysicalType::kString:
-      return hash64(v.type().id == TypeId::kChar ? without_trailing_blanks(v.at<std::string_view>(row)) : v.at<std::string_view>(row));
+      return hash64(v.type().id == TypeId::kChar ? without_trailing_blanks(v.at<std::string_view>(row))
+                                                 : v.at<std::string_view>(row));
     case PhysicalType::kDate:
-    case PhysicalType::kTimestamp: return mix(static_cast<std::uint64_t>(microseconds_at(v, row)));
-    case PhysicalType::kInterval: return hash_wide(static_cast<uint128_t>(total_microseconds(v.at<Interval>(row))));
+    case PhysicalType::kTimestamp:
+      return mix(static_cast<std::uint64_t>(microseconds_at(v, row)));
+    case PhysicalType::kInterval:
+      return hash_wide(static_cast<uint128_t>(total_microseconds(v.at<Interval>(row))));
   }
   return 0;
 }
@@ -110,12 +120,17 @@ int compare_elements(const ColumnVector& a, std::size_t row_a, const ColumnVecto
     return order(microseconds_at(a, row_a), microseconds_at(b, row_b));
   }
   switch (t) {
-    case PhysicalType::kBool: return order(a.at<bool>(row_a), b.at<bool>(row_b));
-    case PhysicalType::kInt16: return order(a.at<std::int16_t>(row_a), b.at<std::int16_t>(row_b));
-    case PhysicalType::kInt32: return order(a.at<std::int32_t>(row_a), b.at<std::int32_t>(row_b));
-    case PhysicalType::kInt64: return order(a.at<std::int64_t>(row_a), b.at<std::int64_t>(row_b));
+    case PhysicalType::kBool:
+      return order(a.at<bool>(row_a), b.at<bool>(row_b));
+    case PhysicalType::kInt16:
+      return order(a.at<std::int16_t>(row_a), b.at<std::int16_t>(row_b));
+    case PhysicalType::kInt32:
+      return order(a.at<std::int32_t>(row_a), b.at<std::int32_t>(row_b));
+    case PhysicalType::kInt64:
+      return order(a.at<std::int64_t>(row_a), b.at<std::int64_t>(row_b));
     case PhysicalType::kFloat:
-    case PhysicalType::kDouble: return order_floating(double_at(a, row_a), double_at(b, row_b));
+    case PhysicalType::kDouble:
+      return order_floating(double_at(a, row_a), double_at(b, row_b));
     case PhysicalType::kDecimal: {
       const auto o = compare(a.at<Decimal>(row_a), b.at<Decimal>(row_b));
       return o < 0 ? -1 : o > 0 ? 1 : 0;
@@ -129,14 +144,18 @@ int compare_elements(const ColumnVector& a, std::size_t row_a, const ColumnVecto
       }
       return order(x.compare(y), 0);
     }
-    case PhysicalType::kDate: return order(a.at<Date>(row_a), b.at<Date>(row_b));
-    case PhysicalType::kTimestamp: return order(a.at<Timestamp>(row_a), b.at<Timestamp>(row_b));
-    case PhysicalType::kInterval: return compare(a.at<Interval>(row_a), b.at<Interval>(row_b));
+    case PhysicalType::kDate:
+      return order(a.at<Date>(row_a), b.at<Date>(row_b));
+    case PhysicalType::kTimestamp:
+      return order(a.at<Timestamp>(row_a), b.at<Timestamp>(row_b));
+    case PhysicalType::kInterval:
+      return compare(a.at<Interval>(row_a), b.at<Interval>(row_b));
   }
   return 0;
 }
 
-int compare_elements(const ColumnVector& a, std::size_t row_a, const ColumnVector& b, std::size_t row_b, bool descending, bool nulls_first) {
+int compare_elements(const ColumnVector& a, std::size_t row_a, const ColumnVector& b, std::size_t row_b, bool descending,
+                     bool nulls_first) {
   const bool null_a = a.is_null(row_a);
   const bool null_b = b.is_null(row_b);
   if (null_a || null_b) {

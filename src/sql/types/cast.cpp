@@ -68,14 +68,20 @@ Status no_cast(TypeId from, TypeId to) {
 Result<Value> from_integer(const Value& value, DataType to) {
   const auto v = std::get<std::int64_t>(value.storage());
   switch (to.id) {
-    case TypeId::kBoolean: return Value(v != 0);
+    case TypeId::kBoolean:
+      return Value(v != 0);
     case TypeId::kSmallInt:
     case TypeId::kInteger:
-    case TypeId::kBigInt: return integer(v, to.id);
-    case TypeId::kReal: return Value(static_cast<float>(v));
-    case TypeId::kDouble: return Value(static_cast<double>(v));
-    case TypeId::kNumeric: return fit_number(decimal_of(v), to);
-    default: return no_cast(value.type(), to.id);
+    case TypeId::kBigInt:
+      return integer(v, to.id);
+    case TypeId::kReal:
+      return Value(static_cast<float>(v));
+    case TypeId::kDouble:
+      return Value(static_cast<double>(v));
+    case TypeId::kNumeric:
+      return fit_number(decimal_of(v), to);
+    default:
+      return no_cast(value.type(), to.id);
   }
 }
 
@@ -84,15 +90,19 @@ Result<Value> from_double(const Value& value, DataType to) {
   switch (to.id) {
     case TypeId::kSmallInt:
     case TypeId::kInteger:
-    case TypeId::kBigInt: return integer_of_double(v, to.id);
-    case TypeId::kReal: return real_of_double(v);
-    case TypeId::kDouble: return Value(v);
+    case TypeId::kBigInt:
+      return integer_of_double(v, to.id);
+    case TypeId::kReal:
+      return real_of_double(v);
+    case TypeId::kDouble:
+      return Value(v);
     case TypeId::kNumeric: {
       auto d = value.type() == TypeId::kReal ? decimal_of_float(static_cast<float>(v)) : decimal_of_double(v);
       if (!d) return d.error();
       return fit_number(*d, to);
     }
-    default: return no_cast(value.type(), to.id);
+    default:
+      return no_cast(value.type(), to.id);
   }
 }
 
@@ -110,9 +120,12 @@ Result<Value> from_decimal(const Decimal& d, DataType to) {
       LDB_ASSIGN_OR_RETURN(const float f, parse_float(d.to_string()));
       return Value(f);
     }
-    case TypeId::kDouble: return Value(to_double(d));
-    case TypeId::kNumeric: return fit_number(d, to);
-    default: return no_cast(TypeId::kNumeric, to.id);
+    case TypeId::kDouble:
+      return Value(to_double(d));
+    case TypeId::kNumeric:
+      return fit_number(d, to);
+    default:
+      return no_cast(TypeId::kNumeric, to.id);
   }
 }
 
@@ -120,7 +133,8 @@ Result<Value> from_decimal(const Decimal& d, DataType to) {
 
 Result<Value> parse_value(std::string_view text, DataType type) {
   switch (type.id) {
-    case TypeId::kNull: return Value(TypeId::kText, std::string(text));
+    case TypeId::kNull:
+      return Value(TypeId::kText, std::string(text));
     case TypeId::kBoolean: {
       LDB_ASSIGN_OR_RETURN(const bool v, parse_boolean(text));
       return Value(v);
@@ -145,7 +159,8 @@ Result<Value> parse_value(std::string_view text, DataType type) {
     }
     case TypeId::kText:
     case TypeId::kVarchar:
-    case TypeId::kChar: return fit_string(std::string(text), type, CastContext::kAssignment);
+    case TypeId::kChar:
+      return fit_string(std::string(text), type, CastContext::kAssignment);
     case TypeId::kBytea: {
       LDB_ASSIGN_OR_RETURN(std::string v, parse_bytea(text));
       return Value(Bytes{std::move(v)});
@@ -177,7 +192,8 @@ Result<Value> cast_value(const Value& value, DataType to, CastContext context) {
       return fit_string(value.to_string(), to, context);
     }
     const auto& text = std::get<std::string>(value.storage());
-    if (from == TypeId::kChar && to.id != TypeId::kChar) return fit_string(std::string(without_trailing_blanks(text)), to, context);
+    if (from == TypeId::kChar && to.id != TypeId::kChar)
+      return fit_string(std::string(without_trailing_blanks(text)), to, context);
     return fit_string(text, to, context);
   }
   if (is_string_type(from)) {
@@ -195,8 +211,10 @@ Result<Value> cast_value(const Value& value, DataType to, CastContext context) {
       if (to.id == TypeId::kBoolean && from != TypeId::kInteger) break;
       return from_integer(value, to);
     case TypeId::kReal:
-    case TypeId::kDouble: return from_double(value, to);
-    case TypeId::kNumeric: return from_decimal(std::get<Decimal>(value.storage()), to);
+    case TypeId::kDouble:
+      return from_double(value, to);
+    case TypeId::kNumeric:
+      return from_decimal(std::get<Decimal>(value.storage()), to);
     case TypeId::kDate:
       if (to.id == TypeId::kDate) return value;
       if (to.id == TypeId::kTimestamp) {
@@ -214,7 +232,8 @@ Result<Value> cast_value(const Value& value, DataType to, CastContext context) {
     case TypeId::kBytea:
       if (to.id == from) return value;
       break;
-    default: break;
+    default:
+      break;
   }
   return no_cast(from, to.id);
 }

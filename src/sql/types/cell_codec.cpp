@@ -62,7 +62,9 @@ bool read_decimal(ByteReader& in, Decimal& d) {
   return false;
 }
 
-bool read_interval(ByteReader& in, Interval& i) { return read_narrow(in, i.months) && read_narrow(in, i.days) && read_signed(in, i.us); }
+bool read_interval(ByteReader& in, Interval& i) {
+  return read_narrow(in, i.months) && read_narrow(in, i.days) && read_signed(in, i.us);
+}
 
 bool read_bool(ByteReader& in, bool& v) {
   std::uint8_t byte = 0;
@@ -97,13 +99,23 @@ void put_floating(std::string& out, T v) {
 void encode_cell(const Value& value, std::string& out) {
   const Value::Storage& s = value.storage();
   switch (physical_type(value.type())) {
-    case PhysicalType::kBool: put_u8(out, std::get<bool>(s) ? 1 : 0); break;
+    case PhysicalType::kBool:
+      put_u8(out, std::get<bool>(s) ? 1 : 0);
+      break;
     case PhysicalType::kInt16:
     case PhysicalType::kInt32:
-    case PhysicalType::kInt64: put_signed(out, std::get<std::int64_t>(s)); break;
-    case PhysicalType::kFloat: put_floating(out, static_cast<float>(std::get<double>(s))); break;
-    case PhysicalType::kDouble: put_floating(out, std::get<double>(s)); break;
-    case PhysicalType::kDecimal: put_decimal(out, std::get<Decimal>(s)); break;
+    case PhysicalType::kInt64:
+      put_signed(out, std::get<std::int64_t>(s));
+      break;
+    case PhysicalType::kFloat:
+      put_floating(out, static_cast<float>(std::get<double>(s)));
+      break;
+    case PhysicalType::kDouble:
+      put_floating(out, std::get<double>(s));
+      break;
+    case PhysicalType::kDecimal:
+      put_decimal(out, std::get<Decimal>(s));
+      break;
     case PhysicalType::kString:
       if (const auto* bytes = std::get_if<Bytes>(&s)) {
         put_bytes(out, bytes->data);
@@ -111,25 +123,53 @@ void encode_cell(const Value& value, std::string& out) {
         put_bytes(out, std::get<std::string>(s));
       }
       break;
-    case PhysicalType::kDate: put_signed(out, std::get<Date>(s).days); break;
-    case PhysicalType::kTimestamp: put_signed(out, std::get<Timestamp>(s).us); break;
-    case PhysicalType::kInterval: put_interval(out, std::get<Interval>(s)); break;
+    case PhysicalType::kDate:
+      put_signed(out, std::get<Date>(s).days);
+      break;
+    case PhysicalType::kTimestamp:
+      put_signed(out, std::get<Timestamp>(s).us);
+      break;
+    case PhysicalType::kInterval:
+      put_interval(out, std::get<Interval>(s));
+      break;
   }
 }
 
 void encode_cell(const ColumnVector& v, std::size_t row, std::string& out) {
   switch (v.physical()) {
-    case PhysicalType::kBool: put_u8(out, v.at<bool>(row) ? 1 : 0); break;
-    case PhysicalType::kInt16: put_signed(out, v.at<std::int16_t>(row)); break;
-    case PhysicalType::kInt32: put_signed(out, v.at<std::int32_t>(row)); break;
-    case PhysicalType::kInt64: put_signed(out, v.at<std::int64_t>(row)); break;
-    case PhysicalType::kFloat: put_floating(out, v.at<float>(row)); break;
-    case PhysicalType::kDouble: put_floating(out, v.at<double>(row)); break;
-    case PhysicalType::kDecimal: put_decimal(out, v.at<Decimal>(row)); break;
-    case PhysicalType::kString: put_bytes(out, v.at<std::string_view>(row)); break;
-    case PhysicalType::kDate: put_signed(out, v.at<Date>(row).days); break;
-    case PhysicalType::kTimestamp: put_signed(out, v.at<Timestamp>(row).us); break;
-    case PhysicalType::kInterval: put_interval(out, v.at<Interval>(row)); break;
+    case PhysicalType::kBool:
+      put_u8(out, v.at<bool>(row) ? 1 : 0);
+      break;
+    case PhysicalType::kInt16:
+      put_signed(out, v.at<std::int16_t>(row));
+      break;
+    case PhysicalType::kInt32:
+      put_signed(out, v.at<std::int32_t>(row));
+      break;
+    case PhysicalType::kInt64:
+      put_signed(out, v.at<std::int64_t>(row));
+      break;
+    case PhysicalType::kFloat:
+      put_floating(out, v.at<float>(row));
+      break;
+    case PhysicalType::kDouble:
+      put_floating(out, v.at<double>(row));
+      break;
+    case PhysicalType::kDecimal:
+      put_decimal(out, v.at<Decimal>(row));
+      break;
+    case PhysicalType::kString:
+      put_bytes(out, v.at<std::string_view>(row));
+      break;
+    case PhysicalType::kDate:
+      put_signed(out, v.at<Date>(row).days);
+      break;
+    case PhysicalType::kTimestamp:
+      put_signed(out, v.at<Timestamp>(row).us);
+      break;
+    case PhysicalType::kInterval:
+      put_interval(out, v.at<Interval>(row));
+      break;
   }
 }
 
@@ -137,13 +177,27 @@ Status decode_cell(std::string_view& bytes, ColumnVector& out, std::size_t row, 
   ByteReader in(bytes);
   bool ok = false;
   switch (out.physical()) {
-    case PhysicalType::kBool: ok = read_into<bool, read_bool>(in, out, row); break;
-    case PhysicalType::kInt16: ok = read_into<std::int16_t, read_narrow<std::int16_t>>(in, out, row); break;
-    case PhysicalType::kInt32: ok = read_into<std::int32_t, read_narrow<std::int32_t>>(in, out, row); break;
-    case PhysicalType::kInt64: ok = read_into<std::int64_t, read_signed>(in, out, row); break;
-    case PhysicalType::kFloat: ok = read_into<float, read_floating<float, std::uint32_t>>(in, out, row); break;
-    case PhysicalType::kDouble: ok = read_into<double, read_floating<double, std::uint64_t>>(in, out, row); break;
-    case PhysicalType::kDecimal: ok = read_into<Decimal, read_decimal>(in, out, row); break;
+    case PhysicalType::kBool:
+      ok = read_into<bool, read_bool>(in, out, row);
+      break;
+    case PhysicalType::kInt16:
+      ok = read_into<std::int16_t, read_narrow<std::int16_t>>(in, out, row);
+      break;
+    case PhysicalType::kInt32:
+      ok = read_into<std::int32_t, read_narrow<std::int32_t>>(in, out, row);
+      break;
+    case PhysicalType::kInt64:
+      ok = read_into<std::int64_t, read_signed>(in, out, row);
+      break;
+    case PhysicalType::kFloat:
+      ok = read_into<float, read_floating<float, std::uint32_t>>(in, out, row);
+      break;
+    case PhysicalType::kDouble:
+      ok = read_into<double, read_floating<double, std::uint64_t>>(in, out, row);
+      break;
+    case PhysicalType::kDecimal:
+      ok = read_into<Decimal, read_decimal>(in, out, row);
+      break;
     case PhysicalType::kString: {
       std::string_view text;
       ok = in.bytes(text);
@@ -154,9 +208,15 @@ Status decode_cell(std::string_view& bytes, ColumnVector& out, std::size_t row, 
       }
       break;
     }
-    case PhysicalType::kDate: ok = read_into<Date, read_date>(in, out, row); break;
-    case PhysicalType::kTimestamp: ok = read_into<Timestamp, read_timestamp>(in, out, row); break;
-    case PhysicalType::kInterval: ok = read_into<Interval, read_interval>(in, out, row); break;
+    case PhysicalType::kDate:
+      ok = read_into<Date, read_date>(in, out, row);
+      break;
+    case PhysicalType::kTimestamp:
+      ok = read_into<Timestamp, read_timestamp>(in, out, row);
+      break;
+    case PhysicalType::kInterval:
+      ok = read_into<Interval, read_interval>(in, out, row);
+      break;
   }
   if (!ok) return malformed(out.type().id);
   bytes.remove_prefix(in.offset());
@@ -175,9 +235,15 @@ Status skip_cell(std::string_view& bytes, TypeId type) {
   std::uint64_t v = 0;
   bool ok = false;
   switch (physical_type(type)) {
-    case PhysicalType::kBool: ok = in.skip(1); break;
-    case PhysicalType::kFloat: ok = in.skip(4); break;
-    case PhysicalType::kDouble: ok = in.skip(8); break;
+    case PhysicalType::kBool:
+      ok = in.skip(1);
+      break;
+    case PhysicalType::kFloat:
+      ok = in.skip(4);
+      break;
+    case PhysicalType::kDouble:
+      ok = in.skip(8);
+      break;
     case PhysicalType::kDecimal: {
       Decimal d;
       ok = read_decimal(in, d);
@@ -188,8 +254,12 @@ Status skip_cell(std::string_view& bytes, TypeId type) {
       ok = in.bytes(text);
       break;
     }
-    case PhysicalType::kInterval: ok = in.varint(v) && in.varint(v) && in.varint(v); break;
-    default: ok = in.varint(v); break;
+    case PhysicalType::kInterval:
+      ok = in.varint(v) && in.varint(v) && in.varint(v);
+      break;
+    default:
+      ok = in.varint(v);
+      break;
   }
   if (!ok) return malformed(type);
   bytes.remove_prefix(in.offset());

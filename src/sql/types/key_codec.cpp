@@ -103,7 +103,9 @@ void complement(std::string& out, std::size_t from) {
   for (std::size_t i = from; i < out.size(); ++i) out[i] = static_cast<char>(~out[i]);
 }
 
-Status malformed(TypeId type) { return {StatusCode::kCorruption, "malformed key component of type " + DataType{type}.to_string()}; }
+Status malformed(TypeId type) {
+  return {StatusCode::kCorruption, "malformed key component of type " + DataType{type}.to_string()};
+}
 
 /// Reads bytes from a key, undoing the complement of descending components.
 class KeyReader {
@@ -257,12 +259,18 @@ bool read_element(KeyReader& in, ColumnVector& out, std::size_t row) {
       out.data<bool>()[row] = tag == 2;
       return true;
     }
-    case PhysicalType::kInt16: return read_integer(in, wide) && narrow(wide, out.data<std::int16_t>()[row]);
-    case PhysicalType::kInt32: return read_integer(in, wide) && narrow(wide, out.data<std::int32_t>()[row]);
-    case PhysicalType::kInt64: return read_integer(in, out.data<std::int64_t>()[row]);
-    case PhysicalType::kFloat: return read_float(in, out.data<float>()[row]);
-    case PhysicalType::kDouble: return read_double(in, out.data<double>()[row]);
-    case PhysicalType::kDecimal: return read_decimal(in, out.data<Decimal>()[row]);
+    case PhysicalType::kInt16:
+      return read_integer(in, wide) && narrow(wide, out.data<std::int16_t>()[row]);
+    case PhysicalType::kInt32:
+      return read_integer(in, wide) && narrow(wide, out.data<std::int32_t>()[row]);
+    case PhysicalType::kInt64:
+      return read_integer(in, out.data<std::int64_t>()[row]);
+    case PhysicalType::kFloat:
+      return read_float(in, out.data<float>()[row]);
+    case PhysicalType::kDouble:
+      return read_double(in, out.data<double>()[row]);
+    case PhysicalType::kDecimal:
+      return read_decimal(in, out.data<Decimal>()[row]);
     case PhysicalType::kString: {
       std::string text;
       if (!read_text(in, &text)) return false;
@@ -277,7 +285,8 @@ bool read_element(KeyReader& in, ColumnVector& out, std::size_t row) {
       Timestamp& t = out.data<Timestamp>()[row];
       return read_integer(in, t.us) && (is_valid(t) || !is_finite(t));
     }
-    case PhysicalType::kInterval: return read_interval(in, out.data<Interval>()[row]);
+    case PhysicalType::kInterval:
+      return read_interval(in, out.data<Interval>()[row]);
   }
   return false;
 }
@@ -288,17 +297,39 @@ void encode_key(const ColumnVector& v, std::size_t row, const KeyColumn& column,
   if (v.is_null(row)) return put_null(out, column);
   const std::size_t from = out.size();
   switch (v.physical()) {
-    case PhysicalType::kBool: out.push_back(v.at<bool>(row) ? '\x02' : '\x01'); break;
-    case PhysicalType::kInt16: put_integer(out, v.at<std::int16_t>(row)); break;
-    case PhysicalType::kInt32: put_integer(out, v.at<std::int32_t>(row)); break;
-    case PhysicalType::kInt64: put_integer(out, v.at<std::int64_t>(row)); break;
-    case PhysicalType::kFloat: put_float(out, v.at<float>(row)); break;
-    case PhysicalType::kDouble: put_double(out, v.at<double>(row)); break;
-    case PhysicalType::kDecimal: put_decimal(out, v.at<Decimal>(row)); break;
-    case PhysicalType::kString: put_text(out, v.at<std::string_view>(row), column.type); break;
-    case PhysicalType::kDate: put_integer(out, v.at<Date>(row).days); break;
-    case PhysicalType::kTimestamp: put_integer(out, v.at<Timestamp>(row).us); break;
-    case PhysicalType::kInterval: put_interval(out, v.at<Interval>(row)); break;
+    case PhysicalType::kBool:
+      out.push_back(v.at<bool>(row) ? '\x02' : '\x01');
+      break;
+    case PhysicalType::kInt16:
+      put_integer(out, v.at<std::int16_t>(row));
+      break;
+    case PhysicalType::kInt32:
+      put_integer(out, v.at<std::int32_t>(row));
+      break;
+    case PhysicalType::kInt64:
+      put_integer(out, v.at<std::int64_t>(row));
+      break;
+    case PhysicalType::kFloat:
+      put_float(out, v.at<float>(row));
+      break;
+    case PhysicalType::kDouble:
+      put_double(out, v.at<double>(row));
+      break;
+    case PhysicalType::kDecimal:
+      put_decimal(out, v.at<Decimal>(row));
+      break;
+    case PhysicalType::kString:
+      put_text(out, v.at<std::string_view>(row), column.type);
+      break;
+    case PhysicalType::kDate:
+      put_integer(out, v.at<Date>(row).days);
+      break;
+    case PhysicalType::kTimestamp:
+      put_integer(out, v.at<Timestamp>(row).us);
+      break;
+    case PhysicalType::kInterval:
+      put_interval(out, v.at<Interval>(row));
+      break;
   }
   if (column.descending) complement(out, from);
 }
@@ -308,13 +339,23 @@ void encode_key(const Value& value, const KeyColumn& column, std::string& out) {
   const Value::Storage& s = value.storage();
   const std::size_t from = out.size();
   switch (physical_type(column.type)) {
-    case PhysicalType::kBool: out.push_back(std::get<bool>(s) ? '\x02' : '\x01'); break;
+    case PhysicalType::kBool:
+      out.push_back(std::get<bool>(s) ? '\x02' : '\x01');
+      break;
     case PhysicalType::kInt16:
     case PhysicalType::kInt32:
-    case PhysicalType::kInt64: put_integer(out, std::get<std::int64_t>(s)); break;
-    case PhysicalType::kFloat: put_float(out, static_cast<float>(std::get<double>(s))); break;
-    case PhysicalType::kDouble: put_double(out, std::get<double>(s)); break;
-    case PhysicalType::kDecimal: put_decimal(out, std::get<Decimal>(s)); break;
+    case PhysicalType::kInt64:
+      put_integer(out, std::get<std::int64_t>(s));
+      break;
+    case PhysicalType::kFloat:
+      put_float(out, static_cast<float>(std::get<double>(s)));
+      break;
+    case PhysicalType::kDouble:
+      put_double(out, std::get<double>(s));
+      break;
+    case PhysicalType::kDecimal:
+      put_decimal(out, std::get<Decimal>(s));
+      break;
     case PhysicalType::kString:
       if (const auto* bytes = std::get_if<Bytes>(&s)) {
         put_text(out, bytes->data, column.type);
@@ -322,9 +363,15 @@ void encode_key(const Value& value, const KeyColumn& column, std::string& out) {
         put_text(out, std::get<std::string>(s), column.type);
       }
       break;
-    case PhysicalType::kDate: put_integer(out, std::get<Date>(s).days); break;
-    case PhysicalType::kTimestamp: put_integer(out, std::get<Timestamp>(s).us); break;
-    case PhysicalType::kInterval: put_interval(out, std::get<Interval>(s)); break;
+    case PhysicalType::kDate:
+      put_integer(out, std::get<Date>(s).days);
+      break;
+    case PhysicalType::kTimestamp:
+      put_integer(out, std::get<Timestamp>(s).us);
+      break;
+    case PhysicalType::kInterval:
+      put_interval(out, std::get<Interval>(s));
+      break;
   }
   if (column.descending) complement(out, from);
 }
@@ -379,8 +426,10 @@ bool key_is_exact(TypeId type) {
     case TypeId::kDouble:
     case TypeId::kNumeric:
     case TypeId::kChar:
-    case TypeId::kInterval: return false;
-    default: return true;
+    case TypeId::kInterval:
+      return false;
+    default:
+      return true;
   }
 }
 

@@ -13,7 +13,8 @@ namespace {
 
 Status wrong_kind(const Value& v, std::string_view wanted) {
   if (v.is_null()) return {StatusCode::kInvalidArgument, "the value is NULL; read it as std::optional"};
-  return {StatusCode::kInvalidArgument, "a value of type " + DataType{v.type()}.to_string() + " does not read as " + std::string(wanted)};
+  return {StatusCode::kInvalidArgument,
+          "a value of type " + DataType{v.type()}.to_string() + " does not read as " + std::string(wanted)};
 }
 
 Status does_not_fit(const Value& v, std::string_view wanted) {
@@ -101,12 +102,12 @@ Result<Interval> Value::as() const {
 }
 
 // The optionals: NULL is a value without content.
-#define LDB_OPTIONAL_AS(T)                                   \
-  template <>                                                \
-  Result<std::optional<T>> Value::as() const {               \
-    if (is_null()) return std::optional<T>();                \
-    LDB_ASSIGN_OR_RETURN(auto v, as<T>());                   \
-    return std::optional<T>(std::move(v));                   \
+#define LDB_OPTIONAL_AS(T)                     \
+  template <>                                  \
+  Result<std::optional<T>> Value::as() const { \
+    if (is_null()) return std::optional<T>();  \
+    LDB_ASSIGN_OR_RETURN(auto v, as<T>());     \
+    return std::optional<T>(std::move(v));     \
   }
 LDB_OPTIONAL_AS(bool)
 LDB_OPTIONAL_AS(std::int16_t)
@@ -124,19 +125,28 @@ LDB_OPTIONAL_AS(Interval)
 
 std::string Value::to_string() const {
   switch (storage_.index()) {
-    case 1: return std::get<bool>(storage_) ? "t" : "f";
-    case 2: return std::to_string(std::get<std::int64_t>(storage_));
+    case 1:
+      return std::get<bool>(storage_) ? "t" : "f";
+    case 2:
+      return std::to_string(std::get<std::int64_t>(storage_));
     case 3: {
       const auto v = std::get<double>(storage_);
       return type_ == TypeId::kReal ? sql::format(static_cast<float>(v)) : sql::format(v);
     }
-    case 4: return std::get<Decimal>(storage_).to_string();
-    case 5: return std::get<std::string>(storage_);
-    case 6: return sql::format_bytea(std::get<Bytes>(storage_).data);
-    case 7: return sql::format(std::get<Date>(storage_));
-    case 8: return sql::format(std::get<Timestamp>(storage_));
-    case 9: return sql::format(std::get<Interval>(storage_));
-    default: return {};
+    case 4:
+      return std::get<Decimal>(storage_).to_string();
+    case 5:
+      return std::get<std::string>(storage_);
+    case 6:
+      return sql::format_bytea(std::get<Bytes>(storage_).data);
+    case 7:
+      return sql::format(std::get<Date>(storage_));
+    case 8:
+      return sql::format(std::get<Timestamp>(storage_));
+    case 9:
+      return sql::format(std::get<Interval>(storage_));
+    default:
+      return {};
   }
 }
 
