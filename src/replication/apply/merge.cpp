@@ -1,8 +1,8 @@
 #include "replication/apply/merge.hpp"
 
-#include "base/planted_bug.hpp"
-
 #include <algorithm>
+
+#include "base/planted_bug.hpp"
 
 namespace ldb {
 

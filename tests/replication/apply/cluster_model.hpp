@@ -3,6 +3,7 @@
 #pragma once
 
 #include <catch2/catch.hpp>
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <optional>
@@ -112,8 +113,13 @@ class NaiveModel {
   void add(const Commit& commit) { commits_.push_back(commit); }
   std::size_t size() const { return commits_.size(); }
 
-  /// Compares every row and every conflict record of a node.
-  void check(Member& member) const;
+  bool has(Dot dot) const {
+    return std::any_of(commits_.begin(), commits_.end(), [&](const Commit& c) { return c.dot == dot; });
+  }
+
+  /// Compares every row and every conflict record of a node. What came by a whole-state copy has no records: then only that those
+  /// there are tell the truth.
+  void check(Member& member, bool all_records = true) const;
 
  private:
   struct Write {
@@ -144,7 +150,7 @@ class NaiveModel {
   bool overwritten(const std::vector<Write>& writes, const Write& x, std::optional<std::uint32_t> column) const;
   void check_image(Member& member, const std::string& key, const RowState& state) const;
   void check_records(const std::string& key, const std::vector<Write>& writes, const RowState& state,
-                     const std::vector<ConflictRecord>& records) const;
+                     const std::vector<ConflictRecord>& records, bool all_records) const;
 
   bool greatest_value_;
   std::vector<Commit> commits_;
