@@ -203,7 +203,7 @@ TEST_CASE("A connection with tens of thousands of unsent messages can be closed,
   Relay relay(b.port());
   const PeerAddress through{b.id, relay.address()};
   REQUIRE(a.reaches(through));
-  constexpr int kCalls = 40'000;
+  constexpr int kCalls = 25'000;
   rt::Atomic<int> finished{0};
   const auto call_all = [&] {
     for (int i = 0; i < kCalls; ++i) {
