@@ -179,7 +179,7 @@ void check_conflicts(Run& run, Inspector& where, const oracle::Outcome& expected
       run.world.count("conflict.unique");
       continue;
     }
-    if (record.winner && record.winner < record.loser) where.fail("a conflict record whose winner is below its loser");
+    if (record.kind == ConflictKind::kCell && record.winner < record.loser) where.fail("a conflict record whose winner is below its loser");
     recorded.insert({row, {record.loser.stamp.value, record.loser.origin.value}});
   }
   if (!complete) return;

@@ -4,10 +4,21 @@ namespace simulate {
 
 using namespace ldb;
 
-Cluster::Cluster(sim::World& world, std::size_t nodes) : world_(world) {
+void Cluster::Log::log(LogLevel level, std::string_view module, std::string_view message) {
+  world_.count("log." + std::string(module) + "." + std::string(to_string(level)));
+  if (message.find("copying the whole state") != std::string_view::npos) world_.count("event.snapshot_started");
+}
+
+Cluster::Cluster(sim::World& world, std::size_t nodes) : world_(world), log_(world) {
   for (std::size_t i = 0; i < nodes; ++i) {
     auto member = std::make_unique<Member>();
     member->id = NodeId{"n" + std::to_string(i + 1)};
+    FileFaults disk;
+    disk.sync_ns = 300'000;  // so that crashes meet data that is written and not synced
+    disk.slow_sync = 0.02;
+    disk.slow_sync_ns = 20'000'000;
+    disk.entry_loss = world_.chance(0.5) ? EntryLoss::kAny : EntryLoss::kPrefix;
+    world_.file_system(member->id).set_faults(disk);
     members_.push_back(std::move(member));
   }
   for (std::size_t i = 0; i < nodes; ++i) start(i);
@@ -53,6 +64,7 @@ void Cluster::start(std::size_t index) {
     options.cluster = "simulated";
     options.directory = kDirectory;
     options.file_system = &world_.file_system(member.id);
+    options.log_sink = &log_;
     options.clock = new_hybrid_clock(500, world_.wall_clock(member.id));
     options.transport = world_.new_transport();
     options.listen = member.id.name;
@@ -63,6 +75,7 @@ void Cluster::start(std::size_t index) {
     options.engine.memtable_bytes = 16 << 10;
     options.engine.log_segment_bytes = 16 << 10;
     options.engine.block_cache_bytes = 256 << 10;
+    if (world_.chance(0.5)) options.engine.max_log_bytes = 64 << 10;  // a peer that lags soon needs a whole-state copy
     auto node = Node::open(std::move(options));
     if (!node) world_.fail("open " + member.id.name + ": " + node.error().to_string());
     member.node = std::move(node).value();

@@ -39,7 +39,18 @@ class Cluster {
     std::unique_ptr<ldb::Node> node;
   };
 
+  /// Counts what only the log tells.
+  class Log final : public ldb::LogSink {
+   public:
+    explicit Log(ldb::sim::World& world) : world_(world) {}
+    void log(ldb::LogLevel level, std::string_view module, std::string_view message) override;
+
+   private:
+    ldb::sim::World& world_;
+  };
+
   ldb::sim::World& world_;
+  Log log_;
   std::vector<std::unique_ptr<Member>> members_;
 };
 

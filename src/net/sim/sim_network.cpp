@@ -95,7 +95,12 @@ std::int64_t SimNetwork::draw_delay(const sim::LinkFaults& faults, const NodeId&
     count_fault("slow");
     delay_ns = random_.between(faults.min_delay_ns, std::max(faults.min_delay_ns, faults.slow_delay_ns));
   }
-  return static_cast<std::int64_t>(static_cast<double>(delay_ns) * slowness(from) * slowness(to));
+  delay_ns = static_cast<std::int64_t>(static_cast<double>(delay_ns) * slowness(from) * slowness(to));
+  const std::int64_t arrival_ns = sim::Scheduler::current().now_ns() + delay_ns;
+  std::int64_t& last_ns = last_arrival_ns_[{from, to}];
+  if (arrival_ns < last_ns) count_fault("reordered");
+  last_ns = std::max(last_ns, arrival_ns);
+  return delay_ns;
 }
 
 double SimNetwork::slowness(const NodeId& node) const {

@@ -40,6 +40,7 @@ class SimNetwork final : public Switchboard {
   std::map<Direction, sim::LinkFaults> links_ LDB_GUARDED_BY(mutex_);
   std::set<Direction> cut_ LDB_GUARDED_BY(mutex_);
   std::map<NodeId, double> slowness_ LDB_GUARDED_BY(mutex_);
+  std::map<Direction, std::int64_t> last_arrival_ns_ LDB_GUARDED_BY(mutex_);
 };
 
 }  // namespace ldb::net
