@@ -211,6 +211,7 @@ Result<std::unique_ptr<ManifestWriter>> ManifestWriter::create(FileSystem& fs, c
   writer->encode(bytes, state.snapshot().encode(), 0);
   writer->encode(bytes, {}, bytes.size());  // vouches for the snapshot: CURRENT will not point here before it is synced
   LDB_TRY(writer->write(bytes));
+  LDB_TRY(fs.sync_directory(directory));  // or CURRENT could become durable before the name it contains
   LDB_TRY(write_current(fs, directory, number));
   return writer;
 }
