@@ -1,7 +1,7 @@
 // Queries: SELECT, VALUES, set operations, WITH, FROM items.
 #pragma once
 
-#include "sql/parse/ast_expression.hpp"
+#include "sql/parse/ast_predicate.hpp"
 
 namespace ldb::sql::ast {
 

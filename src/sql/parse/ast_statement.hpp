@@ -1,5 +1,5 @@
-// Statements: the base, queries and data changes. Schema statements: ast_schema.hpp; session and utility statements:
-// ast_utility.hpp.
+// Statements: the base, queries and data changes. Tables: ast_table.hpp; other schema statements: ast_schema.hpp; session and
+// utility statements: ast_utility.hpp.
 #pragma once
 
 #include "sql/parse/ast_query.hpp"
@@ -18,7 +18,7 @@ enum class StatementKind : std::uint8_t {
   kRename,
   kSetSchema,
   kCreateIndex,
-  kCreateView,  // ast_schema.hpp
+  kCreateView,  // ast_table.hpp, ast_schema.hpp
   kCreateSequence,
   kAlterSequence,
   kCreateSchema,

@@ -180,6 +180,7 @@ class Grammar {
   E parse_subscript(E base);
   E parse_column_or_call();
   E parse_keyword_primary();
+  E parse_special_syntax();
   E parse_call(ast::QualifiedName name, bool windowless);
   void parse_call_arguments(ast::FunctionCall* call);
   bool at_named_argument();
@@ -231,7 +232,7 @@ class Grammar {
   E one();
   static std::string_view plain_type_name(std::string_view name);  // STRING is text, DOUBLE is float8
 
-  // --- queries (grammar_query.cpp, grammar_from.cpp)
+  // --- queries (grammar_query.cpp, grammar_order.cpp, grammar_from.cpp)
   const ast::Query* parse_query();
   const ast::Query* parse_query_with(const ast::WithClause* with, const ast::QueryBody* first, ast::Position position);
   void parse_query_tail(ast::Query* query);
@@ -340,7 +341,7 @@ class Grammar {
   ast::OnCommit parse_on_commit();
   bool accept_with_data(bool& with_data);
 
-  // grammar_schema.cpp
+  // grammar_schema.cpp, grammar_sequence.cpp, grammar_drop.cpp
   const ast::Statement* parse_create();
   [[noreturn]] void refuse_object(std::string_view verb);
   const ast::Statement* parse_create_index();

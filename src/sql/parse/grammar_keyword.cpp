@@ -97,6 +97,11 @@ const Expression* Grammar::parse_keyword_primary() {
   if (category != KeywordCategory::kColumnName) return parse_column_or_call();
   if (at_type_literal()) return parse_typed_literal();
   if (peek().kind != TokenKind::kLeftParen) return parse_column_or_call();
+  return parse_special_syntax();
+}
+
+// A word with a parenthesis behind it that is a column name otherwise.
+const Expression* Grammar::parse_special_syntax() {
   switch (token_.keyword) {
     case Keyword::kRow:
       return parse_row();

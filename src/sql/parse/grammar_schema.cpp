@@ -1,4 +1,4 @@
-// CREATE of everything but tables, DROP, TRUNCATE, COMMENT, REINDEX.
+// CREATE of everything but tables and sequences.
 #include "sql/parse/grammar.hpp"
 
 namespace ldb::sql {
@@ -42,119 +42,50 @@ const Statement* Grammar::parse_create() {
 
 // Kinds of objects that PostgreSQL has and ldb has not; anything else is a syntax error.
 void Grammar::refuse_object(std::string_view verb) {
-  auto refuse = [&](std::string_view what) { unsupported(std::string(verb) + " " + std::string(what)); };
-  switch (token_.keyword) {
-    case Keyword::kAccess:
-      refuse("ACCESS METHOD");
-      break;
-    case Keyword::kAggregate:
-      refuse("AGGREGATE");
-      break;
-    case Keyword::kCast:
-      refuse("CAST");
-      break;
-    case Keyword::kCollation:
-      refuse("COLLATION");
-      break;
-    case Keyword::kColumn:
-      refuse("COLUMN");
-      break;
-    case Keyword::kConstraint:
-      refuse("CONSTRAINT");
-      break;
-    case Keyword::kConversion:
-      refuse("CONVERSION");
-      break;
-    case Keyword::kDefault:
-      refuse("DEFAULT");
-      break;
-    case Keyword::kDomain:
-      refuse("DOMAIN");
-      break;
-    case Keyword::kEvent:
-      refuse("EVENT TRIGGER");
-      break;
-    case Keyword::kExtension:
-      refuse("EXTENSION");
-      break;
-    case Keyword::kForeign:
-      refuse("FOREIGN TABLE");
-      break;
-    case Keyword::kFunction:
-      refuse("FUNCTION");
-      break;
-    case Keyword::kGroup:
-      refuse("GROUP");
-      break;
-    case Keyword::kLanguage:
-      refuse("LANGUAGE");
-      break;
-    case Keyword::kProcedural:
-      refuse("LANGUAGE");
-      break;
-    case Keyword::kTrusted:
-      refuse("LANGUAGE");
-      break;
-    case Keyword::kLarge:
-      refuse("LARGE OBJECT");
-      break;
-    case Keyword::kOperator:
-      refuse("OPERATOR");
-      break;
-    case Keyword::kOwned:
-      refuse("OWNED");
-      break;
-    case Keyword::kPolicy:
-      refuse("POLICY");
-      break;
-    case Keyword::kProcedure:
-      refuse("PROCEDURE");
-      break;
-    case Keyword::kPublication:
-      refuse("PUBLICATION");
-      break;
-    case Keyword::kRole:
-      refuse("ROLE");
-      break;
-    case Keyword::kRoutine:
-      refuse("ROUTINE");
-      break;
-    case Keyword::kRule:
-      refuse("RULE");
-      break;
-    case Keyword::kServer:
-      refuse("SERVER");
-      break;
-    case Keyword::kStatistics:
-      refuse("STATISTICS");
-      break;
-    case Keyword::kSubscription:
-      refuse("SUBSCRIPTION");
-      break;
-    case Keyword::kSystem:
-      refuse("SYSTEM");
-      break;
-    case Keyword::kTablespace:
-      refuse("TABLESPACE");
-      break;
-    case Keyword::kText:
-      refuse("TEXT SEARCH");
-      break;
-    case Keyword::kTransform:
-      refuse("TRANSFORM");
-      break;
-    case Keyword::kTrigger:
-      refuse("TRIGGER");
-      break;
-    case Keyword::kType:
-      refuse("TYPE");
-      break;
-    case Keyword::kUser:
-      refuse("USER");
-      break;
-    default:
-      break;
-  }
+  struct Entry {
+    Keyword word;
+    std::string_view name;
+  };
+  static constexpr Entry kObjects[] = {
+      {Keyword::kAccess, "ACCESS METHOD"},
+      {Keyword::kAggregate, "AGGREGATE"},
+      {Keyword::kCast, "CAST"},
+      {Keyword::kCollation, "COLLATION"},
+      {Keyword::kColumn, "COLUMN"},
+      {Keyword::kConstraint, "CONSTRAINT"},
+      {Keyword::kConversion, "CONVERSION"},
+      {Keyword::kDefault, "DEFAULT"},
+      {Keyword::kDomain, "DOMAIN"},
+      {Keyword::kEvent, "EVENT TRIGGER"},
+      {Keyword::kExtension, "EXTENSION"},
+      {Keyword::kForeign, "FOREIGN TABLE"},
+      {Keyword::kFunction, "FUNCTION"},
+      {Keyword::kGroup, "GROUP"},
+      {Keyword::kLanguage, "LANGUAGE"},
+      {Keyword::kProcedural, "LANGUAGE"},
+      {Keyword::kTrusted, "LANGUAGE"},
+      {Keyword::kLarge, "LARGE OBJECT"},
+      {Keyword::kOperator, "OPERATOR"},
+      {Keyword::kOwned, "OWNED"},
+      {Keyword::kPolicy, "POLICY"},
+      {Keyword::kProcedure, "PROCEDURE"},
+      {Keyword::kPublication, "PUBLICATION"},
+      {Keyword::kRole, "ROLE"},
+      {Keyword::kRoutine, "ROUTINE"},
+      {Keyword::kRule, "RULE"},
+      {Keyword::kServer, "SERVER"},
+      {Keyword::kStatistics, "STATISTICS"},
+      {Keyword::kSubscription, "SUBSCRIPTION"},
+      {Keyword::kSystem, "SYSTEM"},
+      {Keyword::kTablespace, "TABLESPACE"},
+      {Keyword::kText, "TEXT SEARCH"},
+      {Keyword::kTransform, "TRANSFORM"},
+      {Keyword::kTrigger, "TRIGGER"},
+      {Keyword::kType, "TYPE"},
+      {Keyword::kUser, "USER"},
+  };
+  for (const Entry& entry : kObjects)
+    if (at(entry.word)) unsupported(std::string(verb) + " " + std::string(entry.name));
   fail_syntax();
 }
 
@@ -261,113 +192,6 @@ const Statement* Grammar::parse_create_materialized_view(Persistence persistence
   return view;
 }
 
-// ---------------------------------------------------------------- sequences
-
-const Literal* Grammar::parse_number() {
-  Position position = token_.position;
-  bool negative = at(TokenKind::kMinus);
-  if (at(TokenKind::kMinus) || at(TokenKind::kPlus)) advance();
-  if (!at(TokenKind::kInteger) && !at(TokenKind::kDecimal)) fail_syntax();
-  E literal = number_literal(token_.text, negative, position);
-  advance();
-  return literal->as<Literal>();
-}
-
-// One option; false when there is none. An option may come only once.
-bool Grammar::parse_sequence_option(SequenceOptions& options) {
-  Position position = token_.position;
-  auto once = [&](bool already) {
-    if (already) fail("42601", "conflicting or redundant options", position);
-  };
-  if (accept(Keyword::kAs)) {
-    once(options.type != nullptr);
-    options.type = parse_type();
-  } else if (accept(Keyword::kIncrement)) {
-    once(options.increment != nullptr);
-    accept(Keyword::kBy);
-    options.increment = parse_number();
-  } else if (accept(Keyword::kMinvalue)) {
-    once(options.min_value != nullptr || options.no_min_value);
-    options.min_value = parse_number();
-  } else if (accept(Keyword::kMaxvalue)) {
-    once(options.max_value != nullptr || options.no_max_value);
-    options.max_value = parse_number();
-  } else if (accept(Keyword::kStart)) {
-    once(options.start != nullptr);
-    accept(Keyword::kWith);
-    options.start = parse_number();
-  } else if (accept(Keyword::kCache)) {
-    once(options.cache != nullptr);
-    options.cache = parse_number();
-  } else if (accept(Keyword::kCycle)) {
-    once(options.has_cycle);
-    options.has_cycle = options.cycle = true;
-  } else if (accept(Keyword::kRestart)) {
-    once(options.restart);
-    options.restart = true;
-    bool value = accept(Keyword::kWith) || at(TokenKind::kInteger) || at(TokenKind::kDecimal) || at(TokenKind::kMinus) ||
-                 at(TokenKind::kPlus);
-    if (value) options.restart_with = parse_number();
-  } else if (accept(Keyword::kOwned)) {
-    once(options.has_owned_by);
-    expect(Keyword::kBy);
-    parse_owned_by(options);
-  } else if (accept(Keyword::kSequence)) {
-    once(!options.sequence_name.name.empty());
-    expect(Keyword::kName);
-    options.sequence_name = parse_qualified_name();
-  } else if (accept(Keyword::kNo)) {
-    if (accept(Keyword::kMinvalue)) {
-      once(options.min_value != nullptr || options.no_min_value);
-      options.no_min_value = true;
-    } else if (accept(Keyword::kMaxvalue)) {
-      once(options.max_value != nullptr || options.no_max_value);
-      options.no_max_value = true;
-    } else {
-      expect(Keyword::kCycle);
-      once(options.has_cycle);
-      options.has_cycle = true;
-    }
-  } else {
-    return false;
-  }
-  return true;
-}
-
-// NONE, or [schema.]table.column
-void Grammar::parse_owned_by(SequenceOptions& options) {
-  options.has_owned_by = true;
-  if (at(Keyword::kNone) && peek().kind != TokenKind::kDot) {
-    advance();
-    return;
-  }
-  ListBuilder<std::string_view, 4> parts(arena_);
-  parts.push(parse_column_name());
-  while (accept(TokenKind::kDot)) parts.push(parse_any_word());
-  options.owned_by = parts.finish();
-}
-
-const SequenceOptions* Grammar::parse_parenthesized_sequence_options() {
-  auto* options = arena_.make<SequenceOptions>();
-  expect(TokenKind::kLeftParen);
-  if (!parse_sequence_option(*options)) fail_syntax();
-  while (parse_sequence_option(*options)) {
-  }
-  expect(TokenKind::kRightParen);
-  return options;
-}
-
-const Statement* Grammar::parse_create_sequence(Persistence persistence) {
-  auto* sequence = statement<CreateSequence>();
-  sequence->persistence = persistence;
-  advance();
-  sequence->if_not_exists = accept_if_not_exists();
-  sequence->name = parse_qualified_name();
-  while (parse_sequence_option(sequence->options)) {
-  }
-  return sequence;
-}
-
 // ---------------------------------------------------------------- schemas and databases
 
 const Statement* Grammar::parse_create_schema() {
@@ -439,179 +263,6 @@ const Statement* Grammar::parse_create_database() {
   }
   database->options = options.finish();
   return database;
-}
-
-// ---------------------------------------------------------------- DROP, TRUNCATE, COMMENT, REINDEX
-
-ObjectKind Grammar::parse_object_kind(std::string_view verb) {
-  ObjectKind kind = ObjectKind::kTable;
-  switch (token_.keyword) {
-    case Keyword::kTable:
-      kind = ObjectKind::kTable;
-      break;
-    case Keyword::kIndex:
-      kind = ObjectKind::kIndex;
-      break;
-    case Keyword::kView:
-      kind = ObjectKind::kView;
-      break;
-    case Keyword::kSequence:
-      kind = ObjectKind::kSequence;
-      break;
-    case Keyword::kSchema:
-      kind = ObjectKind::kSchema;
-      break;
-    case Keyword::kDatabase:
-      kind = ObjectKind::kDatabase;
-      break;
-    case Keyword::kMaterialized:
-      advance();
-      if (!at(Keyword::kView)) fail_syntax();
-      kind = ObjectKind::kMaterializedView;
-      break;
-    default:
-      refuse_object(verb);
-  }
-  advance();
-  return kind;
-}
-
-bool Grammar::accept_cascade() {
-  if (accept(Keyword::kCascade)) return true;
-  accept(Keyword::kRestrict);
-  return false;
-}
-
-// The name of a schema or database, which has no other in front.
-QualifiedName Grammar::lone_name() {
-  QualifiedName name;
-  name.position = token_.position;
-  name.name = parse_column_name();
-  return name;
-}
-
-const Statement* Grammar::parse_drop() {
-  auto* drop = statement<Drop>();
-  advance();
-  drop->object = parse_object_kind("DROP");
-  if (drop->object == ObjectKind::kIndex) drop->concurrently = accept(Keyword::kConcurrently);
-  drop->if_exists = accept_if_exists();
-  if (drop->object == ObjectKind::kDatabase || drop->object == ObjectKind::kSchema) {
-    ListBuilder<QualifiedName, 4> names(arena_);
-    do {
-      names.push(lone_name());
-    } while (drop->object == ObjectKind::kSchema && accept(TokenKind::kComma));
-    drop->names = names.finish();
-  } else {
-    drop->names = parse_qualified_names();
-  }
-  if (drop->object != ObjectKind::kDatabase) {
-    drop->cascade = accept_cascade();
-    return drop;
-  }
-  bool with = accept(Keyword::kWith);
-  if (!with && !at(TokenKind::kLeftParen)) return drop;
-  expect(TokenKind::kLeftParen);
-  do {
-    expect(Keyword::kForce);
-    drop->force = true;
-  } while (accept(TokenKind::kComma));
-  expect(TokenKind::kRightParen);
-  return drop;
-}
-
-List<RelationRef> Grammar::parse_relation_refs() {
-  ListBuilder<RelationRef, 4> tables(arena_);
-  do {
-    RelationRef table;
-    parse_relation(table.name, table.only);
-    tables.push(table);
-  } while (accept(TokenKind::kComma));
-  return tables.finish();
-}
-
-const Statement* Grammar::parse_truncate() {
-  auto* truncate = statement<Truncate>();
-  advance();
-  accept(Keyword::kTable);
-  truncate->tables = parse_relation_refs();
-  if (accept(Keyword::kRestart)) {
-    expect(Keyword::kIdentity);
-    truncate->restart_identity = true;
-  } else if (accept(Keyword::kContinue)) {
-    expect(Keyword::kIdentity);
-  }
-  truncate->cascade = accept_cascade();
-  return truncate;
-}
-
-// COMMENT ON kind name IS 'text' | NULL
-const Statement* Grammar::parse_comment() {
-  auto* comment = statement<Comment>();
-  advance();
-  expect(Keyword::kOn);
-  if (accept(Keyword::kColumn)) {
-    comment->object = ObjectKind::kColumn;
-    Position position = token_.position;
-    ListBuilder<std::string_view, 4> parts(arena_);
-    parts.push(parse_column_name());
-    while (accept(TokenKind::kDot)) parts.push(parse_any_word());
-    std::size_t n = parts.size();
-    if (n < 2) fail("42601", "column name must be qualified", position);
-    if (n > 4) fail("42601", "improper qualified name (too many dotted names)", position);
-    comment->part = parts[n - 1];
-    comment->name.position = position;
-    comment->name.name = parts[n - 2];
-    if (n > 2) comment->name.schema = parts[n - 3];
-    if (n > 3) comment->name.catalog = parts[0];
-  } else if (accept(Keyword::kConstraint)) {
-    comment->object = ObjectKind::kConstraint;
-    comment->part = parse_column_name();
-    expect(Keyword::kOn);
-    if (at(Keyword::kDomain) && is_column_name(peek())) unsupported("COMMENT ON CONSTRAINT ... ON DOMAIN");
-    comment->name = parse_qualified_name();
-  } else {
-    comment->object = parse_object_kind("COMMENT ON");
-    bool lone = comment->object == ObjectKind::kSchema || comment->object == ObjectKind::kDatabase;
-    comment->name = lone ? lone_name() : parse_qualified_name();
-  }
-  expect(Keyword::kIs);
-  comment->is_null = accept(Keyword::kNull);
-  if (!comment->is_null) comment->text = parse_string();
-  return comment;
-}
-
-const Statement* Grammar::parse_reindex() {
-  auto* reindex = statement<Reindex>();
-  advance();
-  if (at(TokenKind::kLeftParen)) reindex->options = parse_utility_options();
-  switch (token_.keyword) {
-    case Keyword::kIndex:
-      reindex->reindex = ReindexKind::kIndex;
-      break;
-    case Keyword::kTable:
-      reindex->reindex = ReindexKind::kTable;
-      break;
-    case Keyword::kSchema:
-      reindex->reindex = ReindexKind::kSchema;
-      break;
-    case Keyword::kSystem:
-      reindex->reindex = ReindexKind::kSystem;
-      break;
-    case Keyword::kDatabase:
-      reindex->reindex = ReindexKind::kDatabase;
-      break;
-    default:
-      fail_syntax();
-  }
-  bool relation = at(Keyword::kIndex) || at(Keyword::kTable);
-  advance();
-  reindex->concurrently = accept(Keyword::kConcurrently);
-  if (relation)
-    reindex->name = parse_qualified_name();
-  else
-    reindex->name = lone_name();
-  return reindex;
 }
 
 }  // namespace ldb::sql
