@@ -23,10 +23,9 @@ class MemoryRandomAccessFile final : public RandomAccessFile {
   explicit MemoryRandomAccessFile(FilePtr file) : file_(std::move(file)) {}
   Result<std::size_t> read(std::uint64_t offset, std::size_t size, char* buffer) const override {
     rt::ReadLock lock(file_->mutex);
-    const std::string& bytes = file_->bytes;
-    if (offset >= bytes.size()) return std::size_t{0};
-    const std::size_t n = std::min(size, bytes.size() - static_cast<std::size_t>(offset));
-    std::memcpy(buffer, bytes.data() + offset, n);
+    if (offset >= file_->bytes.size()) return std::size_t{0};
+    const std::size_t n = std::min(size, file_->bytes.size() - static_cast<std::size_t>(offset));
+    std::memcpy(buffer, file_->bytes.data() + offset, n);
     return n;
   }
   Result<std::uint64_t> size() const override {
