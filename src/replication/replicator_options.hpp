@@ -19,6 +19,7 @@ struct ReplicatorOptions {
   std::int64_t forward_holdoff_ms = 20;    ///< commits that a peer hears from their own node too are offered only after this
   std::int64_t complaint_ms = 5'000;       ///< how long a member's refusal of this node's clock holds unless repeated
   std::int64_t verify_wait_ms = 250;       ///< the first write after a start waits at most this long for members' hellos
+  std::int64_t copy_timeout_ms = 10'000;   ///< a request for a part of a whole-state copy is repeated after this
   std::int64_t copy_idle_ms = 30'000;      ///< an idle whole-state copy is given up by the sender
   std::size_t copy_sessions = 4;           ///< whole-state copies served at once
   std::size_t answer_bytes = 1 << 20;      ///< commits in one answer

@@ -17,6 +17,7 @@ replication::ReplicatorOptions quick() {
   options.retry_max_ms = 50;
   options.forward_holdoff_ms = 5;
   options.complaint_ms = 1'000;
+  options.copy_timeout_ms = 300;
   return options;
 }
 

@@ -9,7 +9,6 @@ namespace ldb::replication {
 namespace {
 
 constexpr std::int64_t kHelloTimeoutMs = 2'000;
-constexpr std::int64_t kCopyTimeoutMs = 10'000;
 
 }  // namespace
 
@@ -241,7 +240,7 @@ Status Puller::copy() {
   CopyLink link;
   link.self = [this] { return replica_.identity(); };
   link.ask = [this](const SnapshotRequest& request) {
-    return ask<SnapshotAnswer>(RequestKind::kSnapshot, encode(request), kCopyTimeoutMs);
+    return ask<SnapshotAnswer>(RequestKind::kSnapshot, encode(request), replica_.options().copy_timeout_ms);
   };
   link.wait = [this](std::int64_t ns) { return pause(ns, true); };
   const auto vector = receive_copy(replica_.engine(), link);
