@@ -2,6 +2,7 @@
 
 #include "sql/expr/overload_choice.hpp"
 #include "sql/types/sql_error.hpp"
+#include "sql/types/text_io.hpp"
 
 namespace ldb::sql {
 namespace {
@@ -72,6 +73,16 @@ ExpressionPtr make_constant(Value value, std::uint32_t position) {
 }
 ExpressionPtr make_typed_constant(DataType type, Value value, std::uint32_t position) {
   return at(std::make_unique<Constant>(type, std::move(value)), position);
+}
+Result<ExpressionPtr> make_decimal_literal(std::string_view text, std::uint32_t position) {
+  const Result<Decimal> d = Decimal::parse(text);
+  if (d) return make_constant(Value(*d), position);
+  if (d.error().sqlstate() == "22003" && text.find_first_of("eE") != text.npos) {
+    Result<double> v = parse_double(text);
+    if (v) return make_constant(Value(*v), position);
+    return v.error().with_position(position);
+  }
+  return d.error().with_position(position);
 }
 ExpressionPtr make_unknown(Value text_or_null, std::uint32_t position) {
   return at(std::make_unique<Constant>(kUnknownType, std::move(text_or_null)), position);
@@ -323,7 +334,7 @@ Result<ExpressionPtr> make_like(BuildContext& context, ExpressionPtr operand, Ex
 
 Result<ExpressionPtr> make_extract(BuildContext& context, std::string_view field, ExpressionPtr source, std::uint32_t position) {
   std::vector<ExpressionPtr> arguments;
-  arguments.push_back(make_typed_constant(DataType{TypeId::kText}, Value(field), position));
+  arguments.push_back(make_unknown(Value(field), position));
   arguments.push_back(std::move(source));
   return make_function(context, "extract", std::move(arguments), position);
 }

@@ -21,6 +21,9 @@ struct BuildContext {
 /// Literal as the grammar types it; text literals and NULL are unknown until coerced.
 ExpressionPtr make_constant(Value value, std::uint32_t position = 0);
 ExpressionPtr make_typed_constant(DataType type, Value value, std::uint32_t position = 0);
+/// A number with a point, an exponent or too many digits for BIGINT: NUMERIC; one written with an exponent that NUMERIC cannot
+/// hold (1e300): DOUBLE.
+Result<ExpressionPtr> make_decimal_literal(std::string_view text, std::uint32_t position = 0);
 ExpressionPtr make_unknown(Value text_or_null, std::uint32_t position = 0);
 ExpressionPtr make_column(std::size_t column, DataType type, std::string name, std::uint32_t position = 0);
 ExpressionPtr make_parameter(BuildContext& context, std::size_t index, std::uint32_t position = 0);

@@ -1,5 +1,6 @@
 // EXTRACT, date_trunc, age, constructors of dates and times.
 #include <cmath>
+#include <cstdio>
 #include <limits>
 
 #include "sql/expr/kernels.hpp"
@@ -46,14 +47,18 @@ void add_field_functions(FunctionRegistry& r) {
 
 Result<Timestamp> timestamp_of(std::int32_t year, std::int32_t month, std::int32_t day, std::int32_t hour, std::int32_t minute,
                                double second) {
-  const auto bad = [&](string_view what) { return invalid("22008", std::string(what)); };
-  if (year == 0) return bad("date field value out of range");
+  const auto bad = [&](const std::string& what) { return invalid("22008", what); };
+  char shown[96];
+  std::snprintf(shown, sizeof shown, "date field value out of range: %d-%02d-%02d", year, month, day);
+  if (year == 0) return bad(shown);
   const auto date = make_date(year < 0 ? year + 1 : year, month, day);
-  if (!date) return bad("date field value out of range");
+  if (!date) return bad(shown);
   const double us = std::rint(second * 1e6);
   const bool end_of_day = hour == 24 && minute == 0 && us == 0;
-  if (((hour < 0 || hour > 23) && !end_of_day) || minute < 0 || minute > 59 || std::isnan(second) || second < 0 || us > 60e6)
-    return bad("time field value out of range");
+  if (((hour < 0 || hour > 23) && !end_of_day) || minute < 0 || minute > 59 || std::isnan(second) || second < 0 || us > 60e6) {
+    std::snprintf(shown, sizeof shown, "time field value out of range: %d:%02d:%02g", hour, minute, second);
+    return bad(shown);
+  }
   const int128_t total =
       int128_t{date->days} * kMicrosPerDay + hour * kMicrosPerHour + minute * kMicrosPerMinute + static_cast<std::int64_t>(us);
   if (total > INT64_MAX || !is_valid(Timestamp{static_cast<std::int64_t>(total)})) return bad("timestamp out of range");

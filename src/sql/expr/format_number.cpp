@@ -344,7 +344,8 @@ std::string scientific(double v, int digits) {
   return text;
 }
 
-/// d.ddde+xx of a decimal, rounded half away from zero.
+/// d.ddde+xx of a decimal, rounded half away from zero. As in PostgreSQL 15, rounding does not move the exponent: 999.9
+/// is 10.0e+02.
 Result<std::string> scientific(const Decimal& v, int digits) {
   int exponent = 0;
   Decimal m = v;
@@ -352,12 +353,8 @@ Result<std::string> scientific(const Decimal& v, int digits) {
     exponent = digit_count(v.coefficient) - 1 - v.scale;
     const BigInteger c(magnitude(v.coefficient));
     const int drop = digit_count(v.coefficient) - 1 - digits;  // digits beyond those shown
-    BigInteger shown = drop > 0 ? divide_rounded(c, BigInteger::power_of_ten(static_cast<unsigned>(drop)))
-                                : c * BigInteger::power_of_ten(static_cast<unsigned>(-drop));
-    if (static_cast<int>(shown.digit_count()) > digits + 1) {  // 9.99 became 10.0
-      ++exponent;
-      shown = divide_rounded(shown, BigInteger(10));
-    }
+    const BigInteger shown = drop > 0 ? divide_rounded(c, BigInteger::power_of_ten(static_cast<unsigned>(drop)))
+                                      : c * BigInteger::power_of_ten(static_cast<unsigned>(-drop));
     if (digits > kMaxDecimalDigits - 1) return unsupported("to_char with more than 37 digits behind the point is not supported");
     m = {static_cast<int128_t>(shown.low_128()), digits};
   } else {

@@ -17,13 +17,14 @@ struct Keyword {
 // Longer names in front of their beginnings.
 using N = NumberKey;
 constexpr Keyword<NumberKey> kNumberKeywords[] = {
-    {"EEEE", N::kExponent},   {"eeee", N::kExponent},  {"FM", N::kFillMode},    {"fm", N::kFillMode}, {"MI", N::kMinus},
-    {"mi", N::kMinus},        {"PL", N::kPlus},        {"pl", N::kPlus},        {"PR", N::kBracket},  {"pr", N::kBracket},
-    {"RN", N::kRomanUpper},   {"rn", N::kRomanLower},  {"SG", N::kSign},        {"sg", N::kSign},     {"TH", N::kOrdinalUpper},
-    {"th", N::kOrdinalLower}, {"S", N::kSignAnchored}, {"s", N::kSignAnchored}, {"V", N::kShift},     {"v", N::kShift},
-    {",", N::kComma},         {".", N::kPoint},        {"0", N::kZero},         {"9", N::kNine},      {"B", N::kBlank},
-    {"b", N::kBlank},         {"D", N::kDecimal},      {"d", N::kDecimal},      {"G", N::kGroup},     {"g", N::kGroup},
-    {"L", N::kCurrency},      {"l", N::kCurrency},
+    {"EEEE", N::kExponent},   {"eeee", N::kExponent},  {"FM", N::kFillMode}, {"fm", N::kFillMode}, {"MI", N::kMinus},
+    {"mi", N::kMinus},        {"PL", N::kPlus},        {"pl", N::kPlus},     {"PR", N::kBracket},  {"pr", N::kBracket},
+    {"RN", N::kRomanUpper},   {"rn", N::kRomanLower},  {"SG", N::kSign},     {"sg", N::kSign},     {"TH", N::kOrdinalUpper},
+    {"th", N::kOrdinalLower}, {"SP", N::kIgnored},     {"sp", N::kIgnored},  {"C", N::kIgnored},   {"c", N::kIgnored},
+    {"S", N::kSignAnchored},  {"s", N::kSignAnchored}, {"V", N::kShift},     {"v", N::kShift},     {",", N::kComma},
+    {".", N::kPoint},         {"0", N::kZero},         {"9", N::kNine},      {"B", N::kBlank},     {"b", N::kBlank},
+    {"D", N::kDecimal},       {"d", N::kDecimal},      {"G", N::kGroup},     {"g", N::kGroup},     {"L", N::kCurrency},
+    {"l", N::kCurrency},
 };
 
 using D = DateKey;

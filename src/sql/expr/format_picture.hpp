@@ -31,7 +31,8 @@ enum class NumberKey : std::uint8_t {
   kSignAnchored,
   kOrdinalUpper,
   kOrdinalLower,
-  kShift
+  kShift,
+  kIgnored
 };
 
 enum class DateKey : std::uint8_t {

@@ -202,7 +202,7 @@ std::string translate(string_view s, string_view from, string_view to) {
 
 Result<std::string> character_of(std::int32_t code) {
   const auto refuse = [](std::string message) { return Status::sql(StatusCode::kInvalidArgument, "54000", std::move(message)); };
-  if (code < 0) return refuse("character number must be positive");
+  if (code < 0) return invalid("22023", "character number must be positive");
   if (code == 0) return refuse("null character not permitted");
   if (code > 0x10ffff) return refuse("requested character too large for encoding: " + std::to_string(code));
   if (code >= 0xd800 && code < 0xe000) return refuse("requested character not valid for encoding: " + std::to_string(code));
@@ -229,7 +229,7 @@ Result<std::string> like_escape(string_view pattern, string_view escape) {
     return out;
   }
   if (utf8_size(escape) != escape.size()) {
-    return invalid("22019", "invalid escape string").with_detail("Escape string must be empty or one character.");
+    return invalid("22025", "invalid escape string").with_detail("Escape string must be empty or one character.");
   }
   if (escape == "\\") return std::string(pattern);
   bool after_escape = false;

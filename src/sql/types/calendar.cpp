@@ -11,7 +11,7 @@ namespace ldb::sql {
 namespace {
 
 constexpr std::int32_t kFirstDay = -2440588;  // Julian day 0
-constexpr std::int32_t kEndDay = 2145042904;  // 5874898-01-01
+constexpr std::int32_t kEndDay = 2145042906;  // 5874898-01-01
 constexpr std::int64_t kFirstMicro = std::int64_t{kFirstDay} * kMicrosPerDay;
 constexpr std::int64_t kEndMicro = std::int64_t{106751622} * kMicrosPerDay;  // 294247-01-01
 
@@ -112,7 +112,8 @@ int iso_week(const CivilDate& d) {
 }
 
 std::optional<Date> make_date(std::int64_t year, int month, int day) {
-  if (year < -4713 || year > 5874897 || month < 1 || month > 12 || day < 1 || day > days_in_month(static_cast<int>(year), month))
+  if (year < -4713 || year > 5874897 + 1 || month < 1 || month > 12 || day < 1 ||
+      day > days_in_month(static_cast<int>(year), month))
     return {};
   const std::int64_t days = days_from_civil(year, month, day);
   if (days < kFirstDay || days >= kEndDay) return {};

@@ -32,7 +32,7 @@ std::string DataType::to_string() const {
     case TypeId::kVarchar:
       return with_length("character varying");
     case TypeId::kChar:
-      return with_length(length < 0 ? "bpchar" : "character");
+      return with_length("character");
     case TypeId::kBytea:
       return "bytea";
     case TypeId::kDate:

@@ -270,8 +270,8 @@ Result<Timestamp> truncate(std::string_view name, Timestamp t) {
   constexpr std::string_view kType = "timestamp without time zone";
   const auto unit = time_unit(lower(name));
   if (!unit) return unknown_unit(name, kType);
-  const bool known = *unit <= TimeUnit::kMillennium;
-  if (!known) return unsupported_unit(name, kType);
+  if (*unit > TimeUnit::kMillennium)
+    return *unit == TimeUnit::kTimezone ? unsupported_unit(name, kType) : unknown_unit(name, kType);
   if (!is_finite(t)) return t;
   const std::int64_t midnight = std::int64_t{to_date(t).days} * kMicrosPerDay;
   const std::int64_t in_day = t.us - midnight;
@@ -327,6 +327,7 @@ Result<Interval> truncate(std::string_view name, const Interval& i) {
   if (*unit == TimeUnit::kWeek) {
     return unsupported_unit(name, "interval").with_detail("Months usually have fractional weeks.");
   }
+  if (*unit > TimeUnit::kMillennium && *unit != TimeUnit::kTimezone) return unknown_unit(name, "interval");
   const auto whole = [](std::int64_t v, std::int64_t unit_size) { return v / unit_size * unit_size; };
   switch (*unit) {
     case TimeUnit::kMicrosecond:

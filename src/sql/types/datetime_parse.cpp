@@ -118,8 +118,10 @@ class DateTimeReader {
     std::vector<Field> fields;
     std::string_view s = text_;
     if (s.size() > 256 || !cut(s, fields) || fields.empty()) return Outcome::kBadFormat;
-    for (std::size_t i = 0; i < fields.size(); ++i) {
-      const Field& f = fields[i];
+    for (const Field& f : fields) {
+      if (f.kind == FieldKind::kWord && month_number(f.text) != 0) month_by_name_ = true;
+    }
+    for (const Field& f : fields) {
       Outcome o = Outcome::kBadFormat;
       switch (f.kind) {
         case FieldKind::kWord:
@@ -152,12 +154,7 @@ class DateTimeReader {
  private:
   Outcome word(const std::string& w) {
     if (const int m = month_number(w); m != 0) {
-      if (month_ != 0 && !month_by_name_ && day_ == 0) {
-        // "08 Jan": the number read as a month was the day
-        day_ = month_;
-      } else if (month_ != 0) {
-        return Outcome::kBadFormat;
-      }
+      if (month_ != 0) return Outcome::kBadFormat;
       month_ = m;
       month_by_name_ = true;
       return Outcome::kOk;
@@ -253,11 +250,10 @@ class DateTimeReader {
   /// The next number of a date: year first when it has three or more digits, otherwise month, day, year.
   Outcome plain(std::string_view p, bool first) {
     int v = 0;
-    if (p.size() >= 3 && !have_year_ && (first || (month_ != 0 && day_ != 0) || month_by_name_)) return set_year(p);
+    if (p.size() >= 3 && !have_year_ && (first || day_ != 0 || month_by_name_)) return set_year(p);
     if (have_year_ || month_by_name_) {
-      if (!to_int(p, v) || p.size() > 2)
-        return p.size() > 2 && month_ != 0 && day_ != 0 && !have_year_ ? set_year(p) : Outcome::kBadFormat;
-      if (month_ == 0) {
+      if (!to_int(p, v) || p.size() > 2) return Outcome::kBadFormat;
+      if (month_ == 0 && !month_by_name_) {
         month_ = v;
         return v < 1 || v > 12 ? Outcome::kOutOfRange : Outcome::kOk;
       }
@@ -383,8 +379,7 @@ class DateTimeReader {
       civil.date = civil_from_days(static_cast<std::int32_t>(days_from_civil(year_, 1, 1) + day_of_year_ - 1));
       return Outcome::kOk;
     }
-    if (year_ > 5874897 || month_ < 1 || month_ > 12 || day_ < 1 || day_ > days_in_month(year_, month_))
-      return Outcome::kOutOfRange;
+    if (month_ < 1 || month_ > 12 || day_ < 1 || day_ > days_in_month(year_, month_)) return Outcome::kOutOfRange;
     civil.date = {year_, month_, day_};
     return Outcome::kOk;
   }

@@ -269,15 +269,16 @@ Result<Decimal> decimal_of_digits(double v, int significant) {
   if (std::isnan(v) || std::isinf(v)) return unsupported("NaN and infinity are not supported in type numeric");
   char text[64];
   const auto end = std::to_chars(text, text + sizeof text, v, std::chars_format::scientific, significant - 1).ptr;
-  return Decimal::parse({text, static_cast<std::size_t>(end - text)});
+  LDB_ASSIGN_OR_RETURN(Decimal d, Decimal::parse({text, static_cast<std::size_t>(end - text)}));
+  while (d.scale > 0 && d.coefficient % 10 == 0) {
+    d.coefficient /= 10;
+    --d.scale;
+  }
+  return d;
 }
 }  // namespace
 
-Result<Decimal> decimal_of_double(double v) {
-  auto d = decimal_of_digits(v, 15);
-  if (!d) return d;
-  return *d;
-}
+Result<Decimal> decimal_of_double(double v) { return decimal_of_digits(v, 15); }
 Result<Decimal> decimal_of_float(float v) { return decimal_of_digits(v, 6); }
 
 bool to_int64(const Decimal& d, std::int64_t& out) {

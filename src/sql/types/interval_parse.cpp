@@ -98,7 +98,7 @@ struct Sum {
 
   Result<Interval> result(std::string_view text) const {
     if (overflow || months > INT32_MAX || months < INT32_MIN || days > INT32_MAX || days < INT32_MIN) {
-      return invalid("22008", "interval field value out of range: \"" + std::string(text) + "\"");
+      return invalid("22015", "interval field value out of range: \"" + std::string(text) + "\"");
     }
     return Interval{static_cast<std::int32_t>(months), static_cast<std::int32_t>(days), us};
   }

@@ -2,6 +2,8 @@
 
 #include <charconv>
 #include <cmath>
+#include <limits>
+#include <type_traits>
 
 #include "sql/types/sql_error.hpp"
 
@@ -50,23 +52,51 @@ Result<T> parse_floating(std::string_view text, std::string_view type) {
   return negative ? -v : v;
 }
 
+/// d.ddde+xx with the fewest digits whose value lies strictly between the midpoints to the neighbours. std::to_chars also takes a
+/// midpoint itself when reading would round it back (1e+23); PostgreSQL does not, and prints 9.999999999999999e+22.
+template <class T>
+std::string shortest_digits(T v) {
+  using Wide = std::conditional_t<sizeof(T) == 4, double, long double>;  // holds midpoints exactly
+  char text[64];
+  const char* end = std::to_chars(text, text + sizeof text, v, std::chars_format::scientific).ptr;
+  const Wide above = (Wide{v} + Wide{std::nextafter(v, static_cast<T>(INFINITY))}) / 2;
+  const Wide below = (Wide{v} + Wide{std::nextafter(v, static_cast<T>(-INFINITY))}) / 2;
+  const auto is_midpoint = [&] {
+    Wide wide = 0;
+    std::from_chars(text, end, wide);
+    return wide == above || wide == below;
+  };
+  for (int precision = 1; precision < std::numeric_limits<T>::max_digits10 && is_midpoint(); ++precision) {
+    end = std::to_chars(text, text + sizeof text, v, std::chars_format::scientific, precision).ptr;
+  }
+  std::string s(text, static_cast<std::size_t>(end - text));
+  // A precision may have left zeros at the end.
+  const std::size_t e = s.find('e');
+  const std::size_t point = s.find('.');
+  if (point != s.npos && point < e) {
+    std::size_t last = e - 1;
+    while (s[last] == '0') --last;
+    if (s[last] == '.') --last;
+    s.erase(last + 1, e - last - 1);
+  }
+  return s;
+}
+
 /// Lays out shortest digits: plain while -4 <= exponent < `limit`, otherwise d.ddde+dd.
 template <class T>
 std::string format_floating(T v, int limit) {
   if (std::isnan(v)) return "NaN";
   if (std::isinf(v)) return v < 0 ? "-Infinity" : "Infinity";
   if (v == 0) return std::signbit(v) ? "-0" : "0";
-  char text[64];
-  const auto end = std::to_chars(text, text + sizeof text, v, std::chars_format::scientific).ptr;
-  const std::string_view s(text, static_cast<std::size_t>(end - text));
+  const std::string s = shortest_digits(v);
   const std::size_t e = s.find('e');
   int exponent = 0;
   const char* first = s.data() + e + 1;
-  std::from_chars(*first == '+' ? first + 1 : first, end, exponent);
-  if (exponent < -4 || exponent >= limit) return std::string(s);
+  std::from_chars(*first == '+' ? first + 1 : first, s.data() + s.size(), exponent);
+  if (exponent < -4 || exponent >= limit) return s;
   std::string digits;
-  for (const char c : s.substr(0, e)) {
-    if (c >= '0' && c <= '9') digits += c;
+  for (std::size_t i = 0; i < e; ++i) {
+    if (s[i] >= '0' && s[i] <= '9') digits += s[i];
   }
   std::string out = v < 0 ? "-" : "";
   if (exponent < 0) {
