@@ -20,8 +20,12 @@ inline constexpr char kConflictQueueSpace = 0x05;  ///< ordinal -> key of a conf
 /// Bytes in front of the primary key in a row key, and in front of the values in an index key.
 inline constexpr std::size_t kPrefixSize = 9;
 
-/// Tables below this id belong to ldb itself (the catalog).
+/// Tables below this id belong to ldb itself: data (the pairs of KeyValue, values of sequences), then the catalog.
 inline constexpr std::uint64_t kFirstUserTable = 1000;
+inline constexpr std::uint64_t kFirstCatalogTable = 11;
+inline constexpr bool is_catalog_table(TableId table) {
+  return table.value >= kFirstCatalogTable && table.value < kFirstUserTable;
+}
 
 namespace internal {
 inline std::string space_and_id(char space, std::uint64_t id, std::size_t reserve = 0) {

@@ -248,7 +248,7 @@ std::vector<std::string> CommitPlan::written_keys() const {
 
 bool CommitPlan::writes_catalog() const {
   return std::any_of(commit_.writes.begin(), commit_.writes.end(),
-                     [](const WriteView& write) { return write.table.value < keys::kFirstUserTable; });
+                     [](const WriteView& write) { return keys::is_catalog_table(write.table); });
 }
 
 void CommitPlan::release() {

@@ -126,7 +126,10 @@ const std::vector<std::shared_ptr<const Table>>& system_tables() {
 
 std::shared_ptr<const Table> find_system_table(TableId id) {
   const auto& tables = system_tables();
-  return id.value >= 1 && id.value <= tables.size() ? tables[id.value - 1] : nullptr;
+  for (const auto& table : tables) {
+    if (table->id == id) return table;
+  }
+  return nullptr;
 }
 
 std::shared_ptr<const Table> find_system_table(std::string_view name) {

@@ -13,18 +13,19 @@
 
 namespace ldb::sql {
 
-inline constexpr TableId kDatabasesTable{1};
-inline constexpr TableId kSchemasTable{2};
-inline constexpr TableId kRelationsTable{3};
-inline constexpr TableId kNamesTable{4};
-inline constexpr TableId kColumnsTable{5};
-inline constexpr TableId kIndexesTable{6};
-inline constexpr TableId kConstraintsTable{7};
-inline constexpr TableId kGenerationsTable{8};
-inline constexpr TableId kViewsTable{9};
-inline constexpr TableId kSequencesTable{10};
-inline constexpr TableId kCommentsTable{11};
-inline constexpr TableId kSequenceValuesTable{12};
+// Ids below 11 are data, whose changes do not make the catalog stale: 1 holds the pairs of KeyValue (include/ldb/key_value.hpp).
+inline constexpr TableId kDatabasesTable{11};
+inline constexpr TableId kSchemasTable{12};
+inline constexpr TableId kRelationsTable{13};
+inline constexpr TableId kNamesTable{14};
+inline constexpr TableId kColumnsTable{15};
+inline constexpr TableId kIndexesTable{16};
+inline constexpr TableId kConstraintsTable{17};
+inline constexpr TableId kGenerationsTable{18};
+inline constexpr TableId kViewsTable{19};
+inline constexpr TableId kSequencesTable{20};
+inline constexpr TableId kCommentsTable{21};
+inline constexpr TableId kSequenceValuesTable{2};
 inline constexpr TableId kLastSystemTable{999};  ///< ids of user tables are above
 
 /// Unique (database, schema, name) over `names`.

@@ -1,0 +1,275 @@
+#include "sql/catalog/catalog_cache.hpp"
+
+#include "sql/catalog/catalog_loader.hpp"
+#include "sql/catalog/row_codec.hpp"
+#include "sql/catalog/system_tables.hpp"
+#include "txn/keys.hpp"
+
+namespace ldb::sql {
+namespace {
+
+Status append_entries(const Table& table, std::span<const Index> indexes, std::string_view key, std::string_view image,
+                      std::vector<IndexEntry>& out) {
+  if (indexes.empty()) return {};
+  LDB_ASSIGN_OR_RETURN(const auto row, decode_row(table, image));
+  for (const Index& index : indexes) {
+    IndexEntry entry;
+    bool has_null = false;
+    entry.index = index.id;
+    entry.key = encode_index_prefix(index, row, has_null);
+    entry.prefix_size = entry.key.size();
+    entry.key.append(key);
+    entry.unique = index.unique && !has_null;
+    out.push_back(std::move(entry));
+  }
+  return {};
+}
+
+/// Ids that own keys in one key space of the engine, found by jumping from one to the next.
+Result<std::vector<std::uint64_t>> ids_in_space(StorageEngine& engine, const ReadView& view, const KeyRange& space) {
+  std::vector<std::uint64_t> ids;
+  LDB_ASSIGN_OR_RETURN(auto it, engine.iterate(&view, space));
+  it->seek_to_first();
+  while (it->valid() && it->key().size() >= keys::kPrefixSize) {
+    const std::uint64_t id = load_u64_be(it->key().data() + 1);
+    ids.push_back(id);
+    if (id == ~std::uint64_t{0}) break;
+    std::string next(1, it->key()[0]);
+    put_u64_be(next, id + 1);
+    it->seek(next);
+  }
+  LDB_TRY(it->status());
+  return ids;
+}
+
+}  // namespace
+
+Status CatalogCache::start(RowStore* rows, Executor* executor, LogSink* log_sink) {
+  rows_ = rows;
+  executor_ = executor;
+  log_ = log_sink;
+  return maintain();
+}
+
+void CatalogCache::stop() {
+  rt::MutexLock lock(task_mutex_);
+  stopping_ = true;
+  while (task_scheduled_) task_done_.wait(task_mutex_);
+}
+
+CatalogCache::CatalogPtr CatalogCache::published() const {
+  rt::ReadLock lock(state_mutex_);
+  return catalog_;
+}
+
+Result<std::shared_ptr<const Catalog>> CatalogCache::current() {
+  const std::uint64_t wanted = changes_.load();
+  {
+    rt::ReadLock lock(state_mutex_);
+    if (catalog_ != nullptr && loaded_changes_ >= wanted) return catalog_;
+  }
+  rt::MutexLock load_lock(load_mutex_);
+  bool stale = false;
+  {
+    rt::ReadLock lock(state_mutex_);
+    stale = catalog_ == nullptr || loaded_changes_ < wanted;
+  }
+  if (stale) LDB_TRY(load());
+  return published();
+}
+
+Status CatalogCache::load() {
+  const std::uint64_t shows = changes_.load();  // before the view is taken: it may show more, never less
+  TransactionOptions options;
+  options.read_only = true;
+  LDB_ASSIGN_OR_RETURN(const auto transaction, rows_->begin(options));
+  LDB_ASSIGN_OR_RETURN(const std::shared_ptr<Catalog> catalog, load_catalog(*transaction, new_version()));
+  mark_ready(*catalog, {});
+  rt::WriteLock lock(state_mutex_);
+  catalog_ = catalog;
+  loaded_changes_ = shows;
+  return {};
+}
+
+void CatalogCache::mark_ready(Catalog& catalog, const std::set<IndexId>& own_ready) {
+  for (auto& [id, table] : catalog.tables_) {
+    if (table->indexes.empty()) continue;
+    auto copy = std::make_shared<Table>(*table);
+    for (Index& index : copy->indexes) {
+      bool known = false;
+      {
+        rt::ReadLock lock(state_mutex_);
+        known = ready_.contains(index.id);
+      }
+      if (!known && !own_ready.contains(index.id)) {
+        const auto marked = rows_->index_ready(index.id);
+        known = marked && *marked;
+        if (known) {
+          rt::WriteLock lock(state_mutex_);
+          ready_.insert(index.id);
+        }
+      }
+      index.ready = known || own_ready.contains(index.id);
+    }
+    table = std::move(copy);
+  }
+}
+
+void CatalogCache::set_pending(const void* owner, std::shared_ptr<const Catalog> catalog) {
+  rt::WriteLock lock(state_mutex_);
+  if (catalog == nullptr) {
+    pending_.erase(owner);
+  } else {
+    pending_[owner] = std::move(catalog);
+  }
+}
+
+bool CatalogCache::is_pending(TableId table) const {
+  rt::ReadLock lock(state_mutex_);
+  for (const auto& [owner, catalog] : pending_) {
+    if (catalog->find_table(table) != nullptr) return true;
+  }
+  return false;
+}
+
+bool CatalogCache::is_pending(IndexId index) const {
+  rt::ReadLock lock(state_mutex_);
+  for (const auto& [owner, catalog] : pending_) {
+    if (catalog->find_index(index).first != nullptr) return true;
+  }
+  return false;
+}
+
+Status CatalogCache::index_entries(TableId id, std::string_view key, std::string_view image, std::vector<IndexEntry>& out) const {
+  CatalogPtr catalog;
+  std::vector<CatalogPtr> pending;
+  {
+    rt::ReadLock lock(state_mutex_);
+    catalog = catalog_;
+    for (const auto& [owner, uncommitted] : pending_) pending.push_back(uncommitted);
+  }
+  if (is_system_table(id)) {
+    const auto table = find_system_table(id);
+    return table ? append_entries(*table, table->indexes, key, image, out) : Status();
+  }
+  const auto table = catalog ? catalog->find_table(id) : nullptr;
+  if (table != nullptr) LDB_TRY(append_entries(*table, table->indexes, key, image, out));
+  for (const CatalogPtr& uncommitted : pending) {
+    const auto other = uncommitted->find_table(id);
+    if (other == nullptr) continue;
+    std::vector<Index> extra;
+    for (const Index& index : other->indexes) {
+      if (table == nullptr || table->find_index(index.id) == nullptr) extra.push_back(index);
+    }
+    LDB_TRY(append_entries(*other, extra, key, image, out));
+  }
+  return {};  // rows of a table that was dropped here are removed by the next sweep
+}
+
+void CatalogCache::catalog_changed(std::uint64_t) {
+  changes_.fetch_add(1);
+  schedule();
+}
+
+void CatalogCache::schedule() {
+  task_requested_.store(true);
+  {
+    rt::MutexLock lock(task_mutex_);
+    if (stopping_ || task_scheduled_) return;
+    task_scheduled_ = true;
+  }
+  if (executor_ != nullptr && executor_->submit(TaskPriority::kLow, [this] { run_task(); })) return;
+  rt::MutexLock lock(task_mutex_);
+  task_scheduled_ = false;
+  task_done_.notify_all();
+}
+
+void CatalogCache::run_task() {
+  task_requested_.store(false);
+  if (const Status status = maintain(); !status) {
+    log_->log(LogLevel::kWarning, "sql",
+              "following a schema change failed, will be tried at the next one: " + status.to_string());
+  }
+  rt::MutexLock lock(task_mutex_);
+  // A change that arrived meanwhile found this task scheduled; it is followed by another round. Last thing here: stop() may be
+  // waiting.
+  if (!stopping_ && task_requested_.load() && executor_->submit(TaskPriority::kLow, [this] { run_task(); })) return;
+  task_scheduled_ = false;
+  task_done_.notify_all();
+}
+
+Status CatalogCache::maintain() {
+  rt::MutexLock lock(maintain_mutex_);
+  return maintain_locked();
+}
+
+Status CatalogCache::maintain_locked() {
+  bool built = false;
+  LDB_TRY(build_indexes(built));
+  if (built) {
+    changes_.fetch_add(1);  // Index::ready has changed
+    LDB_TRY(current().status());
+  }
+  return sweep();
+}
+
+Status CatalogCache::build_indexes(bool& built) {
+  LDB_ASSIGN_OR_RETURN(const CatalogPtr catalog, current());
+  std::vector<std::pair<TableId, IndexId>> missing;
+  for (const auto& table : system_tables()) {
+    for (const Index& index : table->indexes) {
+      LDB_ASSIGN_OR_RETURN(const bool ready, rows_->index_ready(index.id));
+      if (!ready) missing.emplace_back(table->id, index.id);
+    }
+  }
+  for (const auto& [id, table] : catalog->tables()) {
+    for (const Index& index : table->indexes) {
+      if (!index.ready) missing.emplace_back(id, index.id);
+    }
+  }
+  for (const auto& [table, index] : missing) {
+    LDB_TRY(rows_->build_index(table, index).with_context("building an index"));
+    rt::WriteLock lock(state_mutex_);
+    ready_.insert(index);
+    built = true;
+  }
+  return {};
+}
+
+/// Removes rows and entries whose table or index no longer exists. The view is older than the catalog, so whatever it shows of a
+/// table that the catalog lacks has been dropped.
+Status CatalogCache::sweep() {
+  StorageEngine& engine = rows_->engine();
+  std::vector<std::uint64_t> tables;
+  std::vector<std::uint64_t> indexes;
+  {
+    const auto view = engine.view();
+    LDB_ASSIGN_OR_RETURN(tables, ids_in_space(engine, *view, keys::all_rows()));
+    LDB_ASSIGN_OR_RETURN(indexes, ids_in_space(engine, *view, keys::all_index_entries()));
+  }
+  LDB_ASSIGN_OR_RETURN(CatalogPtr catalog, current());
+  const auto unknown_table = [&](std::uint64_t id) {
+    return !is_system_table(TableId{id}) && !catalog->find_table(TableId{id}) && !is_pending(TableId{id});
+  };
+  const auto unknown_index = [&](std::uint64_t id) {
+    return IndexId{id} > kLastSystemIndex && !catalog->find_index(IndexId{id}).first && !is_pending(IndexId{id});
+  };
+  std::erase_if(tables, [&](std::uint64_t id) { return !unknown_table(id); });
+  std::erase_if(indexes, [&](std::uint64_t id) { return !unknown_index(id); });
+  if (tables.empty() && indexes.empty()) return {};
+  // A commit may be visible before it was announced: decide by a catalog that is surely newer than the view.
+  changes_.fetch_add(1);
+  LDB_ASSIGN_OR_RETURN(catalog, current());
+  for (const std::uint64_t id : tables) {
+    if (unknown_table(id)) LDB_TRY(rows_->drop_table_data(TableId{id}));
+  }
+  for (const std::uint64_t id : indexes) {
+    if (!unknown_index(id)) continue;
+    LDB_TRY(rows_->drop_index_data(IndexId{id}));
+    rt::WriteLock lock(state_mutex_);
+    ready_.erase(IndexId{id});
+  }
+  return {};
+}
+
+}  // namespace ldb::sql

@@ -1,0 +1,198 @@
+#include "sql/session/settings.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace ldb::sql {
+namespace {
+
+struct Known {
+  const char* name;
+  const char* initial;
+  const char* fixed;  ///< the only value that can be set, or null
+  const char* description;
+};
+
+// Settings with a fixed value are what clients set at the start of a session, to what ldb does anyway.
+constexpr std::array kSettings{
+    Known{"application_name", "", nullptr, "Name of the application, for logs."},
+    Known{"bytea_output", "hex", "hex", "How BYTEA values are printed."},
+    Known{"client_encoding", "UTF8", "UTF8", "Encoding of text."},
+    Known{"client_min_messages", "notice", nullptr, "Lowest level of messages sent to the client."},
+    Known{"datestyle", "ISO, MDY", "ISO, MDY", "How dates are printed and read."},
+    Known{"default_transaction_isolation", "", nullptr, "Isolation of new transactions: read committed or repeatable read."},
+    Known{"default_transaction_read_only", "off", nullptr, "Whether new transactions are read-only."},
+    Known{"extra_float_digits", "1", nullptr, "Digits of floating-point output; above 0: shortest exact."},
+    Known{"integer_datetimes", "on", "on", "Timestamps are integers."},
+    Known{"intervalstyle", "postgres", "postgres", "How intervals are printed."},
+    Known{"lc_collate", "C", "C", "Order of text."},
+    Known{"max_identifier_length", "63", "63", "Longest name."},
+    Known{"search_path", "public", nullptr, "Schemas that unqualified names are looked up in."},
+    Known{"server_encoding", "UTF8", "UTF8", "Encoding of stored text."},
+    Known{"server_version", "15.0 (ldb 0.1)", "15.0 (ldb 0.1)", "Version of PostgreSQL that this behaves as."},
+    Known{"server_version_num", "150000", "150000", "The same as a number."},
+    Known{"standard_conforming_strings", "on", "on", "Backslashes in strings are ordinary characters."},
+    Known{"synchronous_commit", "on", nullptr, "on: commits are on stable storage; local, off: handed to the operating system."},
+    Known{"timezone", "UTC", "UTC", "Time zone of now()."},
+    Known{"transaction_isolation", "", nullptr, "Isolation of this transaction."},
+    Known{"transaction_read_only", "off", nullptr, "Whether this transaction is read-only."},
+};
+
+const Known* find(std::string_view name) {
+  for (const Known& known : kSettings) {
+    if (name == known.name) return &known;
+  }
+  return nullptr;
+}
+
+std::string lower(std::string_view text) {
+  std::string out(text);
+  std::transform(out.begin(), out.end(), out.begin(),
+                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+  return out;
+}
+
+Status invalid(const std::string& name, const std::string& value) {
+  return Status::sql(StatusCode::kInvalidArgument, "22023", "invalid value for parameter \"" + name + "\": \"" + value + "\"");
+}
+Status unknown(std::string_view name) {
+  return Status::sql(StatusCode::kNotFound, "42704", "unrecognized configuration parameter \"" + std::string(name) + "\"");
+}
+
+std::string isolation_name(IsolationLevel level) {
+  if (level == IsolationLevel::kReadCommitted) return "read committed";
+  return level == IsolationLevel::kSnapshot ? "repeatable read" : "serializable";
+}
+
+}  // namespace
+
+Settings::Settings(IsolationLevel isolation, SyncPolicy sync) : isolation_(isolation), sync_(sync) {
+  for (const Known& known : kSettings) values_[known.name] = known.initial;
+  values_["default_transaction_isolation"] = values_["transaction_isolation"] = isolation_name(isolation);
+  values_["synchronous_commit"] = sync == SyncPolicy::kSync ? "on" : "off";
+  search_path_ = {"public"};
+}
+
+Status Settings::apply(const std::string& name, const std::string& value) {
+  const Known* known = find(name);
+  if (known == nullptr) return unknown(name);
+  std::string stored = value;
+  if (known->fixed != nullptr) {
+    const std::string a = lower(value);
+    const std::string b = lower(known->fixed);
+    const bool same = a == b || (name == "datestyle" && (a == "iso" || a == "iso,mdy")) ||
+                      (name == "timezone" && (a == "gmt" || a == "etc/utc")) ||
+                      (name == "client_encoding" && (a == "utf-8" || a == "unicode")) ||
+                      (b == "on" && (a == "true" || a == "1" || a == "yes"));
+    if (!same) {
+      return Status::sql(StatusCode::kUnsupported, "0A000",
+                         "parameter \"" + name + "\" can only be \"" + known->fixed + "\", not \"" + value + "\"");
+    }
+    stored = known->fixed;
+  } else if (name == "default_transaction_isolation" || name == "transaction_isolation") {
+    stored = lower(value);
+    if (stored == "read committed" || stored == "read uncommitted") {
+      isolation_ = IsolationLevel::kReadCommitted;
+    } else if (stored == "repeatable read") {
+      isolation_ = IsolationLevel::kSnapshot;
+    } else if (stored == "serializable") {
+      isolation_ = IsolationLevel::kSerializable;
+    } else {
+      return invalid(name, value);
+    }
+    values_["transaction_isolation"] = stored;
+  } else if (name == "default_transaction_read_only" || name == "transaction_read_only") {
+    stored = lower(value);
+    const bool on = stored == "on" || stored == "true" || stored == "1" || stored == "yes";
+    const bool off = stored == "off" || stored == "false" || stored == "0" || stored == "no";
+    if (!on && !off) return invalid(name, value);
+    read_only_ = on;
+    stored = on ? "on" : "off";
+  } else if (name == "synchronous_commit") {
+    stored = lower(value);
+    if (stored == "on" || stored == "remote_write" || stored == "remote_apply") {
+      if (stored != "on")
+        return Status::sql(StatusCode::kUnsupported, "0A000", "synchronous_commit = " + stored + " is not supported");
+      sync_ = SyncPolicy::kSync;
+    } else if (stored == "off" || stored == "local") {
+      sync_ = stored == "off" ? SyncPolicy::kOs : SyncPolicy::kSync;
+    } else {
+      return invalid(name, value);
+    }
+  } else if (name == "search_path") {
+    search_path_.clear();
+    std::size_t at = 0;
+    while (at <= value.size()) {
+      const std::size_t comma = std::min(value.find(',', at), value.size());
+      std::string part = value.substr(at, comma - at);
+      while (!part.empty() && part.front() == ' ') part.erase(part.begin());
+      while (!part.empty() && part.back() == ' ') part.pop_back();
+      if (part.size() >= 2 && part.front() == '"' && part.back() == '"') part = part.substr(1, part.size() - 2);
+      if (!part.empty() && part != "$user") search_path_.push_back(part);
+      at = comma + 1;
+    }
+  }
+  values_[name] = stored;
+  return {};
+}
+
+Status Settings::set(std::string_view name, std::string value) { return apply(lower(name), value); }
+
+Status Settings::set(const ast::SetVariable& s, bool in_transaction) {
+  const std::string name = lower(s.name);
+  const Known* known = find(name);
+  if (known == nullptr) return unknown(s.name);
+  if (s.from_current) return {};
+  if (s.interval) return Status::sql(StatusCode::kUnsupported, "0A000", "SET TIME ZONE INTERVAL is not supported");
+  std::string value;
+  if (s.to_default) {
+    value = known->initial;
+    if (name == "default_transaction_isolation" || name == "transaction_isolation") value = "repeatable read";
+  }
+  for (const ast::OptionValue& item : s.values) {
+    if (!value.empty()) value += ", ";
+    value += item.text;
+  }
+  if (s.scope == ast::SetScope::kLocal && !in_transaction) return {};  // a warning in PostgreSQL: no effect outside a transaction
+  if (in_transaction) {
+    before_transaction_.try_emplace(name, values_[name]);
+    local_[name] = s.scope == ast::SetScope::kLocal;
+  }
+  return apply(name, value);
+}
+
+void Settings::end_transaction(bool committed) {
+  for (const auto& [name, value] : before_transaction_) {
+    if (committed && !local_[name]) continue;
+    (void)apply(name, value);  // it was valid before
+  }
+  before_transaction_.clear();
+  local_.clear();
+}
+
+Status Settings::reset(const ast::Reset& s) {
+  if (s.all) {
+    for (const Known& known : kSettings) {
+      if (known.fixed == nullptr && *known.initial != 0) LDB_TRY(apply(known.name, known.initial));
+    }
+    return {};
+  }
+  const Known* known = find(lower(s.name));
+  if (known == nullptr) return unknown(s.name);
+  if (known->fixed != nullptr || *known->initial == 0) return {};
+  return apply(known->name, known->initial);
+}
+
+Result<std::string> Settings::show(std::string_view name) const {
+  const auto found = values_.find(lower(name));
+  if (found == values_.end()) return unknown(name);
+  return found->second;
+}
+
+std::vector<std::array<std::string, 3>> Settings::all() const {
+  std::vector<std::array<std::string, 3>> rows;
+  for (const Known& known : kSettings) rows.push_back({known.name, values_.at(known.name), known.description});
+  return rows;
+}
+
+}  // namespace ldb::sql
