@@ -299,15 +299,18 @@ TEST_CASE("An index built while commits go on misses none of them, and finds val
   CHECK(*records[0].winner_value == "old0");
 }
 
-TEST_CASE("The catalog listener hears of system tables only, after the commit is visible") {
+TEST_CASE("The catalog listener hears of catalog tables only, after the commit is visible") {
   Pair pair;
   ColumnIndexer on_a(kTable, IndexId{1}, false), on_b(kTable, IndexId{1}, false);
   pair.a.applier->set_indexer(&on_a);
   pair.b.applier->set_indexer(&on_b);
   REQUIRE(pair.a.commit({insert("x", "1")}).is_ok());
+  RowWrite data = insert("t", "data");
+  data.table = TableId{1};
+  REQUIRE(pair.a.commit({data}).is_ok());
   CHECK(on_a.last_catalog_change.load() == 0);
   RowWrite system = insert("t", "def");
-  system.table = TableId{1};
+  system.table = TableId{20};
   const auto outcome = pair.a.commit({system});
   REQUIRE(outcome.is_ok());
   CHECK(on_a.last_catalog_change.load() == outcome->sequence);
