@@ -69,8 +69,8 @@ const Statement* Grammar::parse_alter_container(AlterTable* alter) {
     alter->commands = arena_.copy(std::span<const AlterCommand>(&command, 1));
     return alter;
   }
-  bool known =
-      at(Keyword::kSet) || at(Keyword::kReset) || at(Keyword::kWith) || at(Keyword::kRefresh) || at(TokenKind::kIdentifier);
+  bool known = at(Keyword::kSet) || at(Keyword::kReset) || at(Keyword::kWith) || at(Keyword::kRefresh) ||
+               at(TokenKind::kIdentifier) || at(Keyword::kConnection) || at(Keyword::kTablespace);
   if (alter->object == ObjectKind::kDatabase && known) unsupported(what + " with options");
   fail_syntax();
 }
@@ -160,6 +160,9 @@ AlterCommand Grammar::parse_alter_command() {
       unsupported("ROW LEVEL SECURITY");
     case Keyword::kReplica:
       unsupported("REPLICA IDENTITY");
+    case Keyword::kNot:
+      if (peek().keyword != Keyword::kOf) fail_syntax();
+      [[fallthrough]];
     case Keyword::kOf:
       unsupported("ALTER TABLE ... OF type");
     case Keyword::kOptions:

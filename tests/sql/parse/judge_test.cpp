@@ -157,6 +157,22 @@ TEST_CASE("PostgreSQL's grammar and ours agree on the sample corpus") {
   CHECK(tally.tree_differs == 0);
 }
 
+TEST_CASE("What only PostgreSQL has is refused with 0A000") {
+  std::vector<std::string> statements = test::read_slt_statements(LDB_SOURCE_DIR "/tests/sql/parse/corpus/unsupported.slt");
+  CHECK(statements.size() > 90);
+  for (const std::string& sql : statements) {
+    INFO(sql);
+    test::Judgement judgement = test::judge(sql);
+    INFO(judgement.error);
+    CHECK(judgement.accepted);
+    auto ours = parse(sql);
+    REQUIRE_FALSE(ours);
+    INFO(ours.error().to_string());
+    CHECK(ours.error().sqlstate() == "0A000");
+    CHECK(ours.error().position() > 0);
+  }
+}
+
 TEST_CASE("PostgreSQL's grammar and ours agree on a whole corpus", "[.corpus]") {
   const char* folder = std::getenv("LDB_SLT_DIR");
   REQUIRE(folder != nullptr);
