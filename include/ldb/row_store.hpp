@@ -55,6 +55,8 @@ struct TransactionOptions {
   IsolationLevel isolation = IsolationLevel::kSnapshot;
   bool read_only = false;
   SyncPolicy sync = SyncPolicy::kSync;
+  /// Begin also while the node cannot serve (catching up, copying): for the front end's own bookkeeping, never for users' reads.
+  bool while_unreadable = false;
 };
 
 /// A transaction over rows, with its own writes visible to itself. One thread at a time. Destruction rolls back.

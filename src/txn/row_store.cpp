@@ -12,7 +12,7 @@ class EngineRowStore final : public RowStore {
   EngineRowStore(StorageEngine& engine, Replicator& replicator) : engine_(engine), replicator_(replicator) {}
 
   Result<std::unique_ptr<RowTransaction>> begin(const TransactionOptions& options) override {
-    LDB_TRY(replicator_.readable());
+    if (!options.while_unreadable) LDB_TRY(replicator_.readable());
     return std::unique_ptr<RowTransaction>(
         std::make_unique<StoreTransaction>(StoreServices{engine_, replicator_, indexer_}, options));
   }

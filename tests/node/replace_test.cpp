@@ -188,7 +188,7 @@ TEST_CASE("A cluster runs on the application's resolver, transport, executor and
 TEST_CASE("A node speaks another language through the SQL front end's seam") {
   const auto node = open_with([](NodeOptions& options) { options.sql = new_key_value_frontend(); }).value();
   REQUIRE(node->execute("PUT city Lisboa").has_value());
-  CHECK(node->execute("GET city").value()[0].get<std::string>(0) == "Lisboa");
+  CHECK(node->execute("GET city").value()[0].get<Bytes>(0).data == "Lisboa");
   CHECK(node->kv().get("city").value() == "Lisboa");
   CHECK_FALSE(node->execute("SELECT 1").has_value());
 }

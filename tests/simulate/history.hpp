@@ -37,10 +37,17 @@ class History {
     for (auto& [number, attempt] : attempts_) {
       if (attempt.acknowledged && !elsewhere.covers(attempt.dot)) attempt.may_be_lost = true;
     }
+    for (const auto& [name, default_value] : columns_) doubtful_columns_.insert(name);
   }
   void add_column(const std::string& name, std::int64_t default_value) {
     ldb::rt::MutexLock lock(mutex_);
     columns_[name] = default_value;
+  }
+
+  /// Was a disk lost after this column was added? (Which commit added it is not known.)
+  bool is_doubtful(const std::string& column) {
+    ldb::rt::MutexLock lock(mutex_);
+    return doubtful_columns_.contains(column);
   }
 
   /// After all clients have ended.
@@ -56,6 +63,7 @@ class History {
   std::int64_t next_number_ LDB_GUARDED_BY(mutex_) = 1;
   std::map<std::int64_t, Attempt> attempts_ LDB_GUARDED_BY(mutex_);
   std::map<std::string, std::int64_t> columns_ LDB_GUARDED_BY(mutex_);
+  std::set<std::string> doubtful_columns_ LDB_GUARDED_BY(mutex_);
 };
 
 }  // namespace simulate

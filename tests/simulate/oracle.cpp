@@ -8,7 +8,8 @@ namespace {
 struct Write {
   const Transaction* transaction = nullptr;
   const Operation* operation = nullptr;
-  std::optional<Id> birth;  // of the row it belongs to
+  std::optional<Id> birth;            // of the row it belongs to
+  std::map<std::string, Cell> cells;  // what it changed: an assignment of the value that was there is no write
 
   const Id& id() const { return transaction->id; }
   Operation::Kind kind() const { return operation->kind; }
@@ -38,7 +39,7 @@ State state_of(const Writes& writes) {
       continue;
     }
     state.alive_by = state.alive_by ? std::max(*state.alive_by, w.id()) : w.id();
-    for (const auto& [column, cell] : w.operation->cells) {
+    for (const auto& [column, cell] : w.cells) {
       const auto found = state.cells.find(column);
       if (found == state.cells.end() || found->second.first < w.id()) state.cells[column] = {w.id(), cell};
     }
@@ -62,6 +63,11 @@ void assign_births(Writes& writes, Outcome& outcome) {
                                    write.operation->row.first + " " + std::to_string(write.operation->row.second));
     }
     write.birth = inserts ? std::optional<Id>(write.id()) : before.birth;
+    if (inserts) continue;
+    std::erase_if(write.cells, [&](const auto& cell) {
+      const auto found = before.cells.find(cell.first);
+      return found != before.cells.end() && found->second.second == cell.second;
+    });
   }
 }
 
@@ -70,7 +76,7 @@ bool concurrent(const Write& a, const Write& b) { return !a.transaction->has_see
 bool visible(const Write& write, const State& state) {
   if (write.kind() == Operation::Kind::kDelete) return !(state.alive() && write.birth == state.birth);
   if (!state.alive() || write.birth != state.birth) return false;
-  for (const auto& [column, cell] : write.operation->cells) {
+  for (const auto& [column, cell] : write.cells) {
     if (state.cells.at(column).first != write.id()) return false;
   }
   return true;
@@ -82,11 +88,11 @@ bool overwritten(const Write& write, const Writes& writes, const State& state) {
     return std::any_of(writes.begin(), writes.end(), [&](const Write& later) {
       if (!later.transaction->has_seen(write.id())) return false;
       if (column == nullptr || later.kind() != Operation::Kind::kUpdate) return true;
-      return later.operation->cells.contains(*column);
+      return later.cells.contains(*column);
     });
   };
-  if (write.kind() == Operation::Kind::kDelete || write.operation->cells.empty()) return replaced(nullptr);
-  for (const auto& [column, cell] : write.operation->cells) {
+  if (write.kind() == Operation::Kind::kDelete || write.cells.empty()) return replaced(nullptr);
+  for (const auto& [column, cell] : write.cells) {
     const bool shown = state.alive() && write.birth == state.birth && state.cells.at(column).first == write.id();
     if (!shown && !replaced(&column)) return false;
   }
@@ -103,8 +109,7 @@ void count_conflicts(const Writes& writes, ConflictCounts& counts) {
       if (lower.kind() == Kind::kInsert && higher.kind() == Kind::kInsert) ++counts.birth_against_birth;
       if (lower.birth != higher.birth) continue;
       if (lower.kind() == Kind::kUpdate && higher.kind() == Kind::kUpdate) {
-        for (const auto& [column, cell] : lower.operation->cells)
-          counts.cell_against_cell += higher.operation->cells.count(column);
+        for (const auto& [column, cell] : lower.cells) counts.cell_against_cell += higher.cells.count(column);
       }
       if (lower.kind() == Kind::kUpdate && higher.kind() == Kind::kDelete) ++counts.delete_beats_update;
       if (lower.kind() == Kind::kDelete && higher.kind() == Kind::kUpdate) ++counts.update_beats_delete;
@@ -125,7 +130,7 @@ Outcome merge(const std::vector<Transaction>& transactions) {
   std::map<RowKey, Writes> by_row;
   for (const Transaction& transaction : transactions) {
     for (const Operation& operation : transaction.operations)
-      by_row[operation.row].push_back({&transaction, &operation, std::nullopt});
+      by_row[operation.row].push_back({&transaction, &operation, std::nullopt, operation.cells});
   }
   for (auto& [row, writes] : by_row) {
     std::sort(writes.begin(), writes.end(), [](const Write& a, const Write& b) { return a.id() < b.id(); });

@@ -109,7 +109,10 @@ const std::vector<std::string> kRequired{"client.commits_acknowledged",
                                          "fault.clock_far_off",
                                          "fault.message_lost",
                                          "fault.message_duplicated",
-                                         "fault.message_reordered", "fault.file_lost_write", "fault.file_torn_write", "event.unknown_outcome_yes",
+                                         "fault.message_reordered",
+                                         "fault.file_lost_write",
+                                         "fault.file_torn_write",
+                                         "event.unknown_outcome_yes",
                                          "fault.message_cut"};
 
 bool report(const Counters& totals, std::uint64_t runs) {

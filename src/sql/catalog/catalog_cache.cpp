@@ -82,6 +82,7 @@ Status CatalogCache::load() {
   const std::uint64_t shows = changes_.load();  // before the view is taken: it may show more, never less
   TransactionOptions options;
   options.read_only = true;
+  options.while_unreadable = true;  // commits that arrive while the node catches up need their index entries
   LDB_ASSIGN_OR_RETURN(const auto transaction, rows_->begin(options));
   LDB_ASSIGN_OR_RETURN(const std::shared_ptr<Catalog> catalog, load_catalog(*transaction, new_version()));
   mark_ready(*catalog, {});
@@ -96,19 +97,9 @@ void CatalogCache::mark_ready(Catalog& catalog, const std::set<IndexId>& own_rea
     if (table->indexes.empty()) continue;
     auto copy = std::make_shared<Table>(*table);
     for (Index& index : copy->indexes) {
-      bool known = false;
-      {
-        rt::ReadLock lock(state_mutex_);
-        known = ready_.contains(index.id);
-      }
-      if (!known && !own_ready.contains(index.id)) {
-        const auto marked = rows_->index_ready(index.id);
-        known = marked && *marked;
-        if (known) {
-          rt::WriteLock lock(state_mutex_);
-          ready_.insert(index.id);
-        }
-      }
+      // Asked anew for every catalog: a whole-state copy takes the marks away.
+      const auto marked = rows_->index_ready(index.id);
+      const bool known = marked && *marked;
       index.ready = known || own_ready.contains(index.id);
     }
     table = std::move(copy);
@@ -229,8 +220,6 @@ Status CatalogCache::build_indexes(bool& built) {
   }
   for (const auto& [table, index] : missing) {
     LDB_TRY(rows_->build_index(table, index).with_context("building an index"));
-    rt::WriteLock lock(state_mutex_);
-    ready_.insert(index);
     built = true;
   }
   return {};
@@ -239,6 +228,10 @@ Status CatalogCache::build_indexes(bool& built) {
 /// Removes rows and entries whose table or index no longer exists. The view is older than the catalog, so whatever it shows of a
 /// table that the catalog lacks has been dropped.
 Status CatalogCache::sweep() {
+  // Half of a whole-state copy looks as if everything else had been dropped.
+  TransactionOptions options;
+  options.read_only = true;
+  if (!rows_->begin(options)) return {};
   StorageEngine& engine = rows_->engine();
   std::vector<std::uint64_t> tables;
   std::vector<std::uint64_t> indexes;
@@ -266,8 +259,6 @@ Status CatalogCache::sweep() {
   for (const std::uint64_t id : indexes) {
     if (!unknown_index(id)) continue;
     LDB_TRY(rows_->drop_index_data(IndexId{id}));
-    rt::WriteLock lock(state_mutex_);
-    ready_.erase(IndexId{id});
   }
   return {};
 }

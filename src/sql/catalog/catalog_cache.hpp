@@ -72,7 +72,6 @@ class CatalogCache final : public RowIndexer {
   CatalogPtr catalog_ LDB_GUARDED_BY(state_mutex_);
   std::uint64_t loaded_changes_ LDB_GUARDED_BY(state_mutex_) = 0;
   std::map<const void*, CatalogPtr> pending_ LDB_GUARDED_BY(state_mutex_);
-  std::set<IndexId> ready_ LDB_GUARDED_BY(state_mutex_);
 
   rt::Atomic<bool> task_requested_{false};
   rt::Mutex task_mutex_;
