@@ -100,12 +100,14 @@ TEST_CASE("Nothing is stable before every member's marker has become valid") {
   CHECK(stable->get({3}).sequence == 0);  // b has not seen it
 }
 
-TEST_CASE("Own progress bounds what is stable") {
+TEST_CASE("A marker waits for all that its member had applied, of former streams too") {
   PeerMarkers markers;
   markers.set_members(kTwo, {"a"});
-  markers.offer({"b"}, {{2}, 0, vector_of({{1, 8}, {3, 9}})}, kTwo);
-  CHECK(markers.stable(vector_of({{1, 3}}))->entries().size() == 1);
-  CHECK(markers.stable(vector_of({{1, 3}}))->get({1}).sequence == 3);
+  markers.offer({"b"}, {{2}, 0, vector_of({{1, 8}, {3, 9}})}, kTwo);  // 3: a stream that b ended
+  CHECK_FALSE(markers.stable(vector_of({{1, 8}, {3, 8}})));
+  const auto stable = markers.stable(vector_of({{1, 9}, {3, 9}, {4, 1}}));
+  REQUIRE(stable);
+  CHECK(*stable == vector_of({{1, 8}, {3, 9}}));
 }
 
 TEST_CASE("A member with another list of members holds everything back") {
