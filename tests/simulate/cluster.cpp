@@ -14,7 +14,7 @@ Cluster::Cluster(sim::World& world, std::size_t nodes) : world_(world), log_(wor
     auto member = std::make_unique<Member>();
     member->id = NodeId{"n" + std::to_string(i + 1)};
     FileFaults disk;
-    disk.sync_ns = 300'000;  // so that crashes meet data that is written and not synced
+    disk.sync_ns = 1'000'000;  // so that crashes meet data that is written and not synced
     disk.slow_sync = 0.02;
     disk.slow_sync_ns = 20'000'000;
     disk.entry_loss = world_.chance(0.5) ? EntryLoss::kAny : EntryLoss::kPrefix;

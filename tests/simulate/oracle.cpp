@@ -142,6 +142,7 @@ Outcome merge(const std::vector<Transaction>& transactions) {
       for (const auto& [column, cell] : state.cells) result.cells[column] = cell.second;
     }
     for (const Write& write : writes) {
+      if (write.kind() == Operation::Kind::kUpdate && write.cells.empty()) continue;  // it changed nothing that could be lost
       if (!visible(write, state) && !overwritten(write, writes, state)) outcome.losses.push_back({row, write.id()});
     }
   }
