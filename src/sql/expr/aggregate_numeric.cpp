@@ -321,10 +321,16 @@ struct ExactSpread {
     const BigInteger numerator = left - right;
     const BigInteger denominator = count * (is_sample(spread) ? count - BigInteger(1) : count);
     const int scale = division_scale(leading_digit(numerator, 2 * s.scale), 2 * s.scale, leading_digit(denominator, 0), 0);
-    LDB_ASSIGN_OR_RETURN(result, divide_big(false, numerator, 2 * s.scale, denominator, 0, scale, 0));
-    if (is_deviation(spread)) {
-      LDB_ASSIGN_OR_RETURN(result, square_root(result, scale));
+    if (!is_deviation(spread)) {
+      LDB_ASSIGN_OR_RETURN(result, divide_big(false, numerator, 2 * s.scale, denominator, 0, scale, 0));
+      return {};
     }
+    // The variance, rounded to its scale as PostgreSQL does before taking the root; it may have more digits than NUMERIC holds.
+    const int shift = scale - 2 * s.scale;
+    const BigInteger variance =
+        shift >= 0 ? divide_rounded(numerator * BigInteger::power_of_ten(static_cast<unsigned>(shift)), denominator)
+                   : divide_rounded(numerator, denominator * BigInteger::power_of_ten(static_cast<unsigned>(-shift)));
+    LDB_ASSIGN_OR_RETURN(result, square_root(variance, scale, scale));
     return {};
   }
   void save(const State& s, std::string& out) const {

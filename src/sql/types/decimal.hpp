@@ -39,7 +39,8 @@ inline Decimal negate(const Decimal& a) { return {-a.coefficient, a.scale}; }
 /// NUMERIC(precision, scale): rounds; 22003 with PostgreSQL's detail when too large.
 Result<Decimal> fit(const Decimal& a, int precision, int scale);
 
-Result<Decimal> square_root(const Decimal& a, int scale);
+/// Of coefficient / 10^coefficient_scale, to `scale` digits.
+Result<Decimal> square_root(const BigInteger& coefficient, int coefficient_scale, int scale);
 Result<Decimal> square_root(const Decimal& a);  ///< 2201F
 Result<Decimal> exponential(const Decimal& a);
 Result<Decimal> natural_logarithm(const Decimal& a);                  ///< 2201E

@@ -159,23 +159,22 @@ Result<Decimal> power_integer(const Decimal& base, std::int64_t exponent, int sc
 }  // namespace
 
 Result<Decimal> square_root(const Decimal& a) {
+  if (a.coefficient < 0) return invalid("2201F", "cannot take square root of a negative number");
   const int weight = leading_digit(BigInteger(magnitude(a.coefficient)), a.scale).weight;
   const int root_weight = weight >= 0 ? weight * 4 / 2 + 1 : 1 - (1 - weight * 4) / 2;
-  return square_root(a, clamp_scale(std::max(16 - root_weight, a.scale), 0));
+  return square_root(BigInteger(magnitude(a.coefficient)), a.scale, clamp_scale(std::max(16 - root_weight, a.scale), 0));
 }
 
-Result<Decimal> square_root(const Decimal& a, int scale) {
-  if (a.coefficient < 0) return invalid("2201F", "cannot take square root of a negative number");
-  const BigInteger c(magnitude(a.coefficient));
+Result<Decimal> square_root(const BigInteger& c, int c_scale, int scale) {
   if (c.is_zero()) return Decimal{0, std::min(scale, kMaxDecimalDigits)};
-  // floor(sqrt(c * 10^(2p - scale))) has p digits behind the point; a sticky digit keeps the rounding right.
-  const int p = std::max(std::min(scale, kMaxDecimalDigits), a.scale) + 2;
-  const BigInteger wide = c * BigInteger::power_of_ten(static_cast<unsigned>(2 * p - a.scale));
+  // floor(sqrt(c * 10^(2p - c_scale))) has p digits behind the point; a sticky digit keeps the rounding right.
+  const int p = std::max(std::min(scale, kMaxDecimalDigits), (c_scale + 1) / 2) + 2;
+  const BigInteger wide = c * BigInteger::power_of_ten(static_cast<unsigned>(2 * p - c_scale));
   BigInteger root = BigInteger::square_root(wide);
   const bool exact = BigInteger::compare(root * root, wide) == 0;
   root = root * BigInteger(10);
   if (!exact) root = root + BigInteger(1);
-  return make_decimal(false, root, p + 1, scale, std::min(a.scale, scale));
+  return make_decimal(false, root, p + 1, scale, 0);
 }
 
 Result<Decimal> exponential(const Decimal& a) {
