@@ -61,7 +61,7 @@ class FaultyFileSystem final : public FileSystem {
 
   /// Calls so far that could change what a crash leaves: a test that crashes at each of them in turn has seen every crash point.
   std::uint64_t mutations() const;
-  /// Crashes in the middle of the n-th such call (counted by mutations(), from 1); 0: never.
+  /// Crashes in the middle of the n-th such call (counted by mutations(), from 1), or of the next when that is past; 0: never.
   void crash_at(std::uint64_t n);
   /// Power loss now. Nothing when already crashed.
   void crash();

@@ -47,7 +47,7 @@ struct FaultyFileSystem::State {
   }
 
   Verdict judge(FileOperation operation, bool mutates, std::string_view name, const std::string& path) LDB_REQUIRES(mutex) {
-    if (mutates && ++mutations == crash_at) return {faulty::dead(path), true};
+    if (mutates && ++mutations >= crash_at && crash_at != 0) return {faulty::dead(path), true};
     StatusCode code = StatusCode::kOk;
     for (Planned& plan : planned)
       if (plan.operation == operation && --plan.remaining == 0) code = plan.code;
