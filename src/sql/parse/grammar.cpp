@@ -51,11 +51,7 @@ bool Grammar::accept_if_not_exists() {
 
 void Grammar::fail_syntax(const Token& token) {
   if (token.kind == TokenKind::kEnd) fail("42601", "syntax error at end of input", token.position);
-  // One whole character of a token that is no token.
-  std::size_t end = token.end;
-  std::string_view text = lexer_.text();
-  std::string near(text.substr(token.begin, end - token.begin));
-  fail("42601", "syntax error at or near \"" + near + "\"", token.position);
+  fail("42601", "syntax error" + near(lexer_.text().substr(token.begin, token.end - token.begin)), token.position);
 }
 
 void Grammar::fail(std::string_view sqlstate, std::string message, Position position) {

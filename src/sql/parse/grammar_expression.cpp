@@ -323,6 +323,7 @@ const Expression* Grammar::parse_column_or_call() {
     if (parts.size() > 1) name.schema = parts[parts.size() - 2];
     if (parts.size() > 2) name.catalog = parts[0];
     if (at(TokenKind::kLeftParen)) return parse_call(name, false);
+    if (!name.catalog.empty()) unsupported("a type name with a database part", first.position);
     auto* type = arena_.make<TypeName>();
     type->schema = name.schema;
     type->name = parts.size() == 1 && !first.quoted ? plain_type_name(name.name) : name.name;
@@ -438,6 +439,7 @@ const Expression* Grammar::parse_typed_literal_after(const FunctionCall* call) {
   }
   if (!call->order_by.empty()) fail("42601", "type modifier cannot have ORDER BY", call->position);
   if (call->is_star || call->is_distinct || call->is_variadic) fail_syntax();
+  if (!call->name.catalog.empty()) unsupported("a type name with a database part", call->position);
   auto* type = arena_.make<TypeName>();
   type->schema = call->name.schema;
   type->name = call->name.name;

@@ -11,6 +11,20 @@ void throw_failure(std::string_view sqlstate, std::string message, ast::Position
   throw ParseFailure{sqlstate, std::move(message), position, std::move(detail)};
 }
 
+std::string near(std::string_view token) {
+  constexpr std::size_t kLongestBytes = 200;
+  std::string_view shown = token;
+  if (token.size() > kLongestBytes) {
+    std::size_t end = kLongestBytes;
+    while (end > 0 && (static_cast<unsigned char>(token[end]) & 0xC0) == 0x80) --end;
+    shown = token.substr(0, end);
+  }
+  std::string text = " at or near \"";
+  text += shown;
+  if (shown.size() < token.size()) text += "...";
+  return text + '"';
+}
+
 Lexer::Lexer(std::string_view text, Arena& arena) : text_(text), arena_(&arena) {
   TextCheck check = check_text(text);
   ascii_ = check.ascii;
@@ -44,7 +58,7 @@ void Lexer::skip_block_comment() {
       --depth;
       next_ += 2;
     } else if (next_ >= text_.size()) {
-      fail("42601", "unterminated /* comment at or near \"" + std::string(text_.substr(begin)) + "\"", begin);
+      fail("42601", "unterminated /* comment" + near(text_.substr(begin)), begin);
     } else {
       ++next_;
     }
@@ -206,9 +220,7 @@ void Lexer::lex_junk(std::size_t begin, std::size_t end, std::string_view what) 
   if (!is_identifier_start(at(end))) return;
   ++end;
   while ((static_cast<unsigned char>(at(end)) & 0xC0) == 0x80) ++end;  // one whole character
-  fail("42601",
-       "trailing junk after " + std::string(what) + " at or near \"" + std::string(text_.substr(begin, end - begin)) + "\"",
-       begin);
+  fail("42601", "trailing junk after " + std::string(what) + near(text_.substr(begin, end - begin)), begin);
 }
 
 void Lexer::lex_number(Token& token) {
@@ -247,8 +259,7 @@ void Lexer::lex_dollar(Token& token) {
   if (tag_length == 0) return finish(token, TokenKind::kOther, 1);
   std::string_view tag = text_.substr(begin, tag_length);
   std::size_t close = text_.find(tag, begin + tag_length);
-  if (close == std::string_view::npos)
-    fail("42601", "unterminated dollar-quoted string at or near \"" + std::string(text_.substr(begin)) + "\"", begin);
+  if (close == std::string_view::npos) fail("42601", "unterminated dollar-quoted string" + near(text_.substr(begin)), begin);
   token.kind = TokenKind::kString;
   token.text = text_.substr(begin + tag_length, close - begin - tag_length);
   next_ = close + tag_length;
@@ -265,7 +276,7 @@ void Lexer::lex_operator(Token& token) {
     while (end - begin > 1 && (text_[end - 1] == '+' || text_[end - 1] == '-')) --end;
   std::size_t length = end - begin;
   std::string_view op = text_.substr(begin, length);
-  if (length > kMaxNameBytes) fail("42601", "operator too long at or near \"" + std::string(op) + "\"", begin);
+  if (length > kMaxNameBytes) fail("42601", "operator too long" + near(op), begin);
   TokenKind kind = TokenKind::kOperator;
   if (length == 1) {
     switch (op[0]) {

@@ -68,6 +68,9 @@ struct ParseFailure {
 };
 [[noreturn]] void throw_failure(std::string_view sqlstate, std::string message, ast::Position position, std::string detail = {});
 
+/// ` at or near "token"`; a long token is cut, so that no message is as long as the text it complains about.
+std::string near(std::string_view token);
+
 class Lexer {
  public:
   /// `text` must outlive the lexer and all tokens (strings without escapes are views of it); others are put into `arena`.

@@ -38,8 +38,7 @@ std::string_view Lexer::scan_quoted(char quote, std::string_view what, std::size
   for (;;) {
     const void* hit = next_ < text_.size() ? std::memchr(text_.data() + next_, quote, text_.size() - next_) : nullptr;
     if (hit == nullptr) {
-      std::string near(text_.substr(begin));
-      fail("42601", "unterminated " + std::string(what) + " at or near \"" + near + "\"", begin);
+      fail("42601", "unterminated " + std::string(what) + near(text_.substr(begin)), begin);
     }
     next_ = static_cast<std::size_t>(static_cast<const char*>(hit) - text_.data()) + 1;
     if (at(next_) != quote) break;
@@ -114,7 +113,7 @@ void Lexer::lex_escape_string(Token& token) {
     }
   }
   if (end >= text_.size()) {
-    fail("42601", "unterminated quoted string at or near \"" + std::string(text_.substr(begin)) + "\"", begin);
+    fail("42601", "unterminated quoted string" + near(text_.substr(begin)), begin);
   }
   char* out = static_cast<char*>(arena_->allocate(end - begin));
   std::size_t length = 0;
