@@ -27,6 +27,14 @@ std::uint64_t crash_run(std::uint64_t seed, std::uint64_t crash_at, int batches,
   INFO(status.to_string());
   REQUIRE(status);
   run.check(true);
+  if (run.random().one_in(3)) {
+    // What recovery shows is durable.
+    run.fs().crash();
+    run.drop_engine();
+    run.fs().reboot();
+    REQUIRE(run.open());
+    run.check(true);
+  }
   REQUIRE(run.write_load(20));
   run.check_live();
   run.drop_engine();

@@ -37,11 +37,22 @@ Result<std::unique_ptr<Log>> Log::open(Options options, LogState state) {
 }
 
 Status Log::sync_recovered(const LogState& state) {
-  // After a kill the operating system still has what was written, but nobody knows whether the disk does.
   for (const std::uint64_t number : state.segments) {
-    if (number < state.vouched.segment || number == state.tail.segment) continue;
-    LDB_ASSIGN_OR_RETURN(auto file, options_.file_system->open_writable(segment_path(number), OpenMode::kExisting));
-    LDB_TRY(file->sync());
+    if (number < state.vouched.segment) continue;
+    const std::string path = segment_path(number);
+    LDB_ASSIGN_OR_RETURN(auto source, options_.file_system->open_readable(path));
+    LDB_ASSIGN_OR_RETURN(auto target, options_.file_system->open_writable(path, OpenMode::kExisting));
+    LDB_ASSIGN_OR_RETURN(std::uint64_t end, source->size());
+    if (number == state.tail.segment) end = std::min(end, state.tail.offset);  // the padding of the last record may be missing
+    std::string chunk;
+    for (std::uint64_t at = number == state.vouched.segment ? state.vouched.offset : 0; at < end; at += chunk.size()) {
+      chunk.resize(static_cast<std::size_t>(std::min<std::uint64_t>(end - at, 1 << 20)));
+      LDB_ASSIGN_OR_RETURN(const std::size_t n, source->read(at, chunk.size(), chunk.data()));
+      if (n != chunk.size()) return Status(StatusCode::kIoError, path + ": became shorter while it was being recovered");
+      LDB_TRY(target->write_at(at, chunk));
+    }
+    LDB_TRY(target->sync());
+    LDB_TRY(target->close());
   }
   return {};
 }

@@ -91,6 +91,8 @@ class Log {
 
   explicit Log(Options options) : options_(std::move(options)) {}
   Status continue_segment(LogPosition tail);
+  /// Makes durable what nobody vouches for. It is written once more, because after a sync that failed in the life before the
+  /// pages may look clean without being on the disk.
   Status sync_recovered(const LogState& state);
   Result<Segment> create_segment(std::uint64_t number);
   Status change_segment();

@@ -69,6 +69,10 @@ class LogRecovery {
     if (reader.header().number != from.segment) {
       return Status(StatusCode::kCorruption, reader.path() + ": offset 16: is segment " + std::to_string(reader.header().number));
     }
+    if (from.offset > reader.file_size()) {
+      return Status(StatusCode::kCorruption, reader.path() + ": offset " + std::to_string(reader.file_size()) +
+                                                 ": cut off; the log was synced up to " + text(from));
+    }
     reader.seek(from.offset);
     for (;;) {
       const Outcome outcome = reader.next(reader.file_size());

@@ -1,0 +1,231 @@
+// Writers, readers, views, change readers, flushes and compactions at once. Meant for the thread sanitizer, too.
+#include "base/random.hpp"
+#include "base/rt/rt.hpp"
+#include "ldb/executor.hpp"
+#include "storage/engine_fixture.hpp"
+
+using namespace ldb;
+using namespace ldb::test;
+
+namespace {
+
+constexpr int kWriters = 3;
+constexpr int kWrites = 400;
+constexpr int kAccounts = 20;
+
+std::string account(std::uint64_t n) { return "account" + std::to_string(100 + n); }
+
+/// Threads cannot use Catch's macros; they note the first thing that went wrong.
+class Complaint {
+ public:
+  void note(const std::string& text) {
+    rt::MutexLock lock(mutex_);
+    if (text_.empty()) text_ = text;
+  }
+  std::string text() {
+    rt::MutexLock lock(mutex_);
+    return text_;
+  }
+
+ private:
+  rt::Mutex mutex_;
+  std::string text_ LDB_GUARDED_BY(mutex_);
+};
+
+/// Every batch leaves the sum over all accounts at zero.
+void transfer(StorageEngine& engine, rt::Mutex& order, Random& random, Complaint& complaint, int writer, int i) {
+  WriteBatch batch;
+  std::unique_ptr<StorageEngine::PendingWrite> pending;
+  {
+    rt::MutexLock lock(order);
+    const std::string from = account(random.below(kAccounts));
+    const std::string to = account(random.below(kAccounts));
+    if (from == to) return;
+    // Reads must see the writes submitted before, so the transfer is done under the lock up to its end.
+    const auto a = engine.get(nullptr, from);
+    const auto b = engine.get(nullptr, to);
+    if (!a || !b) return complaint.note("get failed");
+    batch.put(from, std::to_string(std::stoi(a->value_or("0")) - 1));
+    batch.put(to, std::to_string(std::stoi(b->value_or("0")) + 1));
+    batch.put("writer" + std::to_string(writer), std::to_string(i));
+    batch.set_commit(std::to_string(writer) + ":" + std::to_string(i));
+    auto submitted = engine.submit(std::move(batch), i % 7 == 0 ? SyncPolicy::kSync : SyncPolicy::kOs);
+    if (!submitted) return complaint.note(submitted.error().to_string());
+    const auto done = engine.wait(std::move(*submitted));
+    if (!done) complaint.note(done.error().to_string());
+  }
+  // And something that needs no order, so that groups form.
+  WriteBatch extra;
+  extra.put("extra" + std::to_string(writer) + "/" + std::to_string(i % 50), std::string(random.below(400), 'x'));
+  const auto done = engine.write(std::move(extra), SyncPolicy::kOs);
+  if (!done) complaint.note(done.error().to_string());
+}
+
+void check_sum(StorageEngine& engine, bool backward, Complaint& complaint) {
+  const auto view = engine.view();
+  auto it = engine.iterate(view.get(), {"account", "account~"});
+  if (!it) return complaint.note(it.error().to_string());
+  int sum = 0;
+  if (backward) {
+    for ((*it)->seek_to_last(); (*it)->valid(); (*it)->prev()) sum += std::stoi(std::string((*it)->value()));
+  } else {
+    for ((*it)->seek_to_first(); (*it)->valid(); (*it)->next()) sum += std::stoi(std::string((*it)->value()));
+  }
+  if (!(*it)->status()) return complaint.note((*it)->status().to_string());
+  if (sum != 0) complaint.note("a view shows a batch in part: sum " + std::to_string(sum));
+}
+
+void tail_changes(StorageEngine& engine, rt::Atomic<bool>& stop, std::vector<int>& seen, Complaint& complaint) {
+  auto reader = engine.changes({});
+  if (!reader) return complaint.note(reader.error().to_string());
+  for (;;) {
+    const bool last = stop.load();
+    for (;;) {
+      auto change = (*reader)->next();
+      if (!change) return complaint.note(change.error().to_string());
+      if (!*change) break;
+      const std::size_t colon = (*change)->commit.find(':');
+      const auto writer = static_cast<std::size_t>(std::stoi((*change)->commit));
+      const int number = std::stoi((*change)->commit.substr(colon + 1));
+      if (number <= seen[writer]) return complaint.note("changes of one writer out of order");
+      seen[writer] = number;
+    }
+    if (last) return;
+    rt::yield();
+  }
+}
+
+}  // namespace
+
+TEST_CASE("Views stay whole and the change log in order while everything runs at once") {
+  const EngineKind kind = GENERATE(EngineKind::kMemory, EngineKind::kSmallLsm);
+  CAPTURE(to_string(kind));
+  TestEngine engine(kind);
+  Complaint complaint;
+  rt::Mutex order;
+  rt::Atomic<bool> stop{false};
+  std::vector<int> seen(kWriters, -1);
+  std::vector<rt::Thread> writers;
+  for (int w = 0; w < kWriters; ++w) {
+    writers.emplace_back("writer", [&, w] {
+      Random random(static_cast<std::uint64_t>(w) + 1);
+      for (int i = 0; i < kWrites; ++i) transfer(*engine, order, random, complaint, w, i);
+    });
+  }
+  std::vector<rt::Thread> others;
+  for (int r = 0; r < 2; ++r) {
+    others.emplace_back("reader", [&, r] {
+      while (!stop.load()) check_sum(*engine, r == 1, complaint);
+    });
+  }
+  others.emplace_back("point reader", [&] {
+    Random random(77);
+    while (!stop.load()) {
+      const auto view = engine->view();
+      const auto value = engine->get(view.get(), account(random.below(kAccounts)));
+      const auto newest = engine->newest_sequence("writer0");
+      if (!value || !newest) complaint.note("read failed");
+    }
+  });
+  others.emplace_back("changes", [&] { tail_changes(*engine, stop, seen, complaint); });
+  others.emplace_back("upkeep", [&] {
+    for (int i = 0; !stop.load(); ++i) {
+      const Status status = i % 3 == 0 ? engine->compact({}) : engine->flush();
+      if (!status) complaint.note(status.to_string());
+      rt::yield();
+    }
+  });
+  for (rt::Thread& thread : writers) thread.join();
+  const Status synced = engine->sync();
+  stop.store(true);
+  for (rt::Thread& thread : others) thread.join();
+  CHECK(synced);
+  CHECK(complaint.text().empty());
+  if (!complaint.text().empty()) FAIL(complaint.text());
+  for (int w = 0; w < kWriters; ++w) {
+    const std::string last = get(*engine, "writer" + std::to_string(w));
+    CHECK(std::to_string(seen[static_cast<std::size_t>(w)]) == last);
+  }
+  check_sum(*engine, false, complaint);
+  CHECK(complaint.text().empty());
+  if (engine.durable()) {
+    engine.reopen();
+    check_sum(*engine, true, complaint);
+    CHECK(complaint.text().empty());
+  }
+}
+
+TEST_CASE("Concurrent synced writes share syncs") {
+  TestEngine engine(EngineKind::kLsm);
+  Complaint complaint;
+  std::vector<rt::Thread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back("sync writer", [&, t] {
+      for (int i = 0; i < 100; ++i) {
+        WriteBatch batch;
+        batch.put(std::to_string(t) + "/" + std::to_string(i), "v");
+        if (!engine->write(std::move(batch), SyncPolicy::kSync)) complaint.note("write failed");
+      }
+    });
+  }
+  for (rt::Thread& thread : threads) thread.join();
+  CHECK(complaint.text().empty());
+  CHECK(scan(*engine).size() == 400);
+}
+
+TEST_CASE("Closing beside writers gives each of them a clear answer") {
+  for (int round = 0; round < 10; ++round) {
+    TestEngine engine(EngineKind::kSmallLsm);
+    Complaint complaint;
+    std::vector<rt::Thread> threads;
+    for (int t = 0; t < 3; ++t) {
+      threads.emplace_back("writer", [&, t] {
+        for (int i = 0;; ++i) {
+          WriteBatch batch;
+          batch.put(std::to_string(t) + "/" + std::to_string(i), std::string(100, 'v'));
+          const auto done = engine->write(std::move(batch), SyncPolicy::kOs);
+          if (done) continue;
+          if (done.error().code() != StatusCode::kAborted) complaint.note(done.error().to_string());
+          return;
+        }
+      });
+    }
+    while (engine->view()->sequence() < 200) rt::yield();
+    CHECK(engine->close());
+    for (rt::Thread& thread : threads) thread.join();
+    CHECK(complaint.text().empty());
+  }
+}
+
+namespace {
+
+/// Refuses most tasks, as an application's busy pool may.
+class ReluctantExecutor final : public Executor {
+ public:
+  explicit ReluctantExecutor(Executor& inner) : inner_(inner) {}
+  bool submit(TaskPriority priority, std::function<void()> task) override {
+    return calls_.fetch_add(1) % 3 == 2 && inner_.submit(priority, std::move(task));
+  }
+  std::uint64_t calls() const { return calls_.load(); }
+
+ private:
+  Executor& inner_;
+  rt::Atomic<std::uint64_t> calls_{0};
+};
+
+}  // namespace
+
+TEST_CASE("The engine works on an executor that is lent to it, also a reluctant one") {
+  const auto fs = new_memory_file_system();
+  const auto pool = new_thread_pool(1);
+  ReluctantExecutor executor(*pool);
+  EngineOptions options = small_options(*fs);
+  options.executor = &executor;
+  auto engine = open_lsm_engine("db", options).value();
+  for (int i = 0; i < 1000; ++i) put(*engine, "key" + std::to_string(i % 300), std::string(200, 'v'));
+  REQUIRE(engine->flush());
+  REQUIRE(engine->compact({}));
+  CHECK(scan(*engine).size() == 300);
+  CHECK(executor.calls() > 0);
+  REQUIRE(engine->close());
+}

@@ -1,0 +1,421 @@
+// The readers of each format, fed with what the writers wrote and with anything else.
+#include "base/hash.hpp"
+#include "base/random.hpp"
+#include "storage/engine_fixture.hpp"
+#include "storage/manifest/manifest.hpp"
+#include "storage/sstable/bloom_filter.hpp"
+#include "storage/sstable/table_builder.hpp"
+#include "storage/sstable/table_reader.hpp"
+#include "storage/wal/batch_codec.hpp"
+#include "storage/wal/log_recovery.hpp"
+#include "storage/wal/segment_reader.hpp"
+
+using namespace ldb;
+using namespace ldb::storage;
+
+namespace {
+
+std::string random_bytes(Random& random, std::size_t most) {
+  std::string bytes(random.below(most + 1), '\0');
+  for (char& c : bytes) c = static_cast<char>(random.one_in(4) ? random.below(4) : random.below(256));
+  return bytes;
+}
+
+void mutate(Random& random, std::string& bytes) {
+  for (std::uint64_t n = 1 + random.below(4); n > 0 && !bytes.empty(); --n) {
+    const std::size_t at = random.below(bytes.size());
+    switch (random.below(3)) {
+      case 0:
+        bytes[at] = static_cast<char>(random.below(256));
+        break;
+      case 1:
+        bytes.erase(at, 1 + random.below(8));
+        break;
+      default:
+        bytes.insert(at, random_bytes(random, 8));
+        break;
+    }
+  }
+}
+
+/// Touches everything an iterator shows, so that sanitizers see every byte.
+std::uint64_t exercise(InternalIterator& it, Random& random) {
+  std::uint64_t sum = 0;
+  const auto touch = [&] { sum += hash64(it.key()) + hash64(it.value()) + it.tag(); };
+  int steps = 0;
+  for (it.seek_to_first(); it.valid() && ++steps < 300; it.next()) touch();
+  for (it.seek_to_last(); it.valid() && ++steps < 600; it.prev()) touch();
+  for (int i = 0; i < 20; ++i) {
+    it.seek(random_bytes(random, 6), random.next() >> 2);
+    for (int k = 0; it.valid() && k < 5; ++k) {
+      touch();
+      if (random.one_in(2)) {
+        it.next();
+      } else {
+        it.prev();
+      }
+    }
+  }
+  return sum;
+}
+
+std::string build_block(Random& random, int entries) {
+  BlockBuilder builder(1 + static_cast<unsigned>(random.below(16)));
+  std::map<std::string, std::string> sorted;
+  for (int i = 0; i < entries; ++i) sorted[random_bytes(random, 12)] = random_bytes(random, 30);
+  std::uint64_t sequence = 1000;
+  for (const auto& [key, value] : sorted) builder.add(key, make_tag(--sequence, EntryKind::kPut), value);
+  return builder.finish();
+}
+
+}  // namespace
+
+TEST_CASE("Blocks give back their entries in both directions") {
+  Random random(3);
+  for (int round = 0; round < 50; ++round) {
+    BlockBuilder builder(1 + static_cast<unsigned>(random.below(20)));
+    std::map<std::string, std::string> model;
+    for (std::uint64_t i = 0; i < random.below(100); ++i) model[random_bytes(random, 10)] = random_bytes(random, 300);
+    for (const auto& [key, value] : model) builder.add(key, make_tag(5, EntryKind::kPut), value);
+    auto block = Block::create(builder.finish());
+    REQUIRE(block);
+    BlockIterator it(*block);
+    auto expected = model.begin();
+    for (it.seek_to_first(); it.valid(); it.next(), ++expected) {
+      REQUIRE(it.key() == expected->first);
+      REQUIRE(it.value() == expected->second);
+    }
+    CHECK(expected == model.end());
+    for (it.seek_to_last(); it.valid(); it.prev()) {
+      --expected;
+      REQUIRE(it.key() == expected->first);
+    }
+    CHECK(expected == model.begin());
+    for (int i = 0; i < 20; ++i) {
+      const std::string target = random_bytes(random, 10);
+      it.seek(target, kFirstTag);
+      const auto found = model.lower_bound(target);
+      REQUIRE(it.valid() == (found != model.end()));
+      if (it.valid()) REQUIRE(it.key() == found->first);
+    }
+  }
+}
+
+TEST_CASE("No bytes make a block iterator read out of bounds") {
+  Random random(4);
+  for (int round = 0; round < 3000; ++round) {
+    std::string bytes = round % 2 == 0 ? random_bytes(random, 80) : build_block(random, 20);
+    if (round % 2 == 1) mutate(random, bytes);
+    auto block = Block::create(std::move(bytes));
+    if (!block) continue;
+    BlockIterator it(*block);
+    exercise(it, random);
+  }
+  SUCCEED();
+}
+
+TEST_CASE("No bytes make the batch reader or the edit decoder misbehave") {
+  Random random(5);
+  for (int round = 0; round < 5000; ++round) {
+    WriteBatch batch;
+    for (std::uint64_t i = 0; i < random.below(5); ++i) batch.put(random_bytes(random, 10), random_bytes(random, 20));
+    batch.erase_range("a", "b");
+    batch.set_commit("some commit payload");
+    batch.put_from_commit("k", 5, 6);
+    std::string body;
+    encode_batch(body, batch);
+    if (round % 4 != 0) mutate(random, body);
+    BatchReader reader(body, true);
+    BatchReader::Operation op;
+    std::uint64_t count = 0;
+    std::uint64_t sum = 0;
+    while (reader.next(op)) {
+      ++count;
+      sum += hash64(op.key) + hash64(op.value);
+    }
+    if (round % 4 == 0) {
+      REQUIRE(reader.ok());
+      REQUIRE(count == batch.operations().size());
+    }
+    VersionEdit edit;
+    edit.next_file_number = random.next();
+    edit.last_sequence = random.below(kMaxSequence);
+    edit.log_begin = LogPosition{random.next(), random.next()};
+    edit.removed.push_back({3, random.next()});
+    TableMeta table;
+    table.number = random.next();
+    table.smallest = "a";
+    table.largest = "b";
+    table.largest_exclusive = true;
+    edit.added.push_back({2, table});
+    std::string bytes = edit.encode();
+    if (round % 4 == 0) {
+      const auto decoded = VersionEdit::decode(bytes);
+      REQUIRE(decoded);
+      CHECK(decoded->encode() == bytes);
+    } else {
+      mutate(random, bytes);
+      (void)VersionEdit::decode(bytes);
+    }
+  }
+}
+
+TEST_CASE("A table gives back entries, versions and range tombstones, whatever the block size") {
+  const auto fs = new_memory_file_system();
+  Random random(6);
+  for (int round = 0; round < 20; ++round) {
+    TableOptions options;
+    options.block_bytes = 256 << random.below(6);
+    options.compression_level = static_cast<int>(random.below(3));
+    options.bloom_bits_per_key = static_cast<unsigned>(random.below(3) * 6);
+    CAPTURE(round, options.block_bytes, options.compression_level);
+    std::map<std::string, std::vector<std::uint64_t>> model;
+    for (int i = 0; i < 300; ++i) {
+      auto& versions = model["key" + std::to_string(random.below(200))];
+      versions.insert(versions.begin(), static_cast<std::uint64_t>(i + 1));
+    }
+    TableBuilder builder(fs->open_writable("t.sst", OpenMode::kTruncate).value(), 9, options);
+    for (const auto& [key, versions] : model) {
+      for (const std::uint64_t sequence : versions) {
+        REQUIRE(builder.add(key, make_tag(sequence, EntryKind::kPut), key + "@" + std::to_string(sequence)));
+      }
+    }
+    CHECK_FALSE(builder.add("a", make_tag(1, EntryKind::kPut), ""));  // out of order
+    builder.add_tombstone({"key1", "key3", 250});
+    const TableMeta meta = builder.finish().value();
+    CHECK(meta.entries == 300);
+    CHECK(meta.smallest == std::min(model.begin()->first, std::string("key1")));
+    BlockCache cache(1 << 20);
+    const auto table = TableReader::open(*fs, "t.sst", 9, &cache).value();
+    CHECK(table->tombstones()->covering("key2", 1000) == 250);
+    CHECK(table->tombstones()->covering("key3", 1000) == 0);
+    for (int i = 0; i < 300; ++i) {
+      const std::string key = "key" + std::to_string(random.below(210));
+      const std::uint64_t visible = random.below(320);
+      std::uint64_t expected = 0;
+      if (const auto it = model.find(key); it != model.end()) {
+        for (const std::uint64_t sequence : it->second) {
+          if (sequence <= visible) expected = std::max(expected, sequence);
+        }
+      }
+      const PointResult found = table->get(key, visible).value();
+      REQUIRE(found.found == (expected != 0));
+      if (found.found) REQUIRE(found.value == key + "@" + std::to_string(expected));
+    }
+    const auto it = table->iterate();
+    std::size_t entries = 0;
+    for (it->seek_to_first(); it->valid(); it->next()) ++entries;
+    CHECK(entries == 300);
+    for (it->seek_to_last(); it->valid(); it->prev()) --entries;
+    CHECK(entries == 0);
+  }
+}
+
+TEST_CASE("No bytes make a table reader misbehave") {
+  const auto fs = new_memory_file_system();
+  Random random(7);
+  TableBuilder builder(fs->open_writable("t.sst", OpenMode::kTruncate).value(), 1, {256, 1, 10});
+  for (int i = 100; i < 200; ++i)
+    REQUIRE(builder.add("key" + std::to_string(i), make_tag(5, EntryKind::kPut), std::string(20, 'v')));
+  REQUIRE(builder.finish());
+  const std::string good = fs->read_file("t.sst").value();
+  for (int round = 0; round < 2000; ++round) {
+    std::string bytes = good;
+    if (round % 10 == 0) {
+      bytes = random_bytes(random, 300);
+    } else {
+      mutate(random, bytes);
+    }
+    auto file = fs->open_writable("bad.sst", OpenMode::kTruncate).value();
+    REQUIRE(file->append(bytes));
+    const auto table = TableReader::open(*fs, "bad.sst", 1, nullptr);
+    if (!table) {
+      CHECK(table.error().message().find("bad.sst: offset ") != std::string::npos);
+      continue;
+    }
+    const auto it = (*table)->iterate();
+    exercise(*it, random);
+    (void)(*table)->properties();
+  }
+}
+
+TEST_CASE("A Bloom filter has no false negatives and few false positives") {
+  BloomFilterBuilder builder(10);
+  for (int i = 0; i < 5000; ++i) builder.add("present" + std::to_string(i));
+  const std::string bytes = builder.finish();
+  const BloomFilter filter(bytes);
+  int wrong = 0;
+  for (int i = 0; i < 5000; ++i) {
+    REQUIRE(filter.may_contain("present" + std::to_string(i)));
+    wrong += filter.may_contain("absent" + std::to_string(i)) ? 1 : 0;
+  }
+  CHECK(wrong < 100);  // about 1.2 % are expected
+  CHECK(BloomFilter("short").may_contain("x"));
+  CHECK(BloomFilter().may_contain("x"));
+}
+
+namespace {
+
+struct LogFixture {
+  std::unique_ptr<FileSystem> fs = new_memory_file_system();
+  LogFixture() { REQUIRE(fs->create_directory("log")); }
+
+  std::unique_ptr<Log> open(LogState state, std::uint64_t segment_bytes = 16 << 10) {
+    return Log::open({fs.get(), nullptr, "log", segment_bytes}, std::move(state)).value();
+  }
+  struct Replayed {
+    LogState state;
+    std::vector<std::string> bodies;
+  };
+  Result<Replayed> recover(LogPosition from = {}) {
+    Replayed replayed;
+    LogRecoveryRequest request;
+    request.file_system = fs.get();
+    request.directory = "log";
+    request.begin = request.replay_from = from;
+    auto state = recover_log(request, [&](LogPosition, const RecordHeader&, std::string_view body) {
+      replayed.bodies.emplace_back(body);
+      return Status();
+    });
+    if (!state) return state.error();
+    replayed.state = *state;
+    return replayed;
+  }
+};
+
+Status add(Log& log, std::uint64_t sequence, const std::string& body) {
+  return log.append(RecordType::kBatch, 0, sequence, record_body_checksum(body), body);
+}
+
+}  // namespace
+
+TEST_CASE("The log replays what was written, over many segments") {
+  LogFixture fixture;
+  auto log = fixture.open({});
+  Random random(8);
+  std::vector<std::string> bodies;
+  for (std::uint64_t i = 1; i <= 500; ++i) {
+    bodies.push_back(std::string(random.below(i == 300 ? 40000 : 400), static_cast<char>('a' + i % 26)));
+    REQUIRE(add(*log, i, bodies.back()));
+    if (random.one_in(3)) REQUIRE(log->write_out());
+    if (random.one_in(10)) REQUIRE(log->sync());
+  }
+  CHECK(log->segment_count() > 4);
+  REQUIRE(log->close());
+  auto replayed = fixture.recover();
+  INFO(replayed.error().to_string());
+  REQUIRE(replayed);
+  CHECK(replayed->bodies == bodies);
+
+  // And goes on behind them.
+  log = fixture.open(replayed->state);
+  REQUIRE(add(*log, 501, "one more"));
+  REQUIRE(log->sync());
+  bodies.push_back("one more");
+  CHECK(fixture.recover()->bodies == bodies);
+}
+
+TEST_CASE("Records left in a recycled segment never come back") {
+  LogFixture fixture;
+  auto log = fixture.open({});
+  std::uint64_t sequence = 0;
+  const auto fill = [&](std::uint64_t until_segment) {
+    while (log->position().segment < until_segment) REQUIRE(add(*log, ++sequence, std::string(200, 'r')));
+    REQUIRE(log->sync());
+  };
+  fill(4);
+  log->release(log->synced_end());
+  const LogPosition begin = log->keep_from(log->position(), 1 << 30);
+  CHECK(begin.segment == 4);
+  log->drop_before(begin);
+  const std::uint64_t before = sequence;
+  fill(6);  // in recycled files
+  REQUIRE(add(*log, ++sequence, "last"));
+  REQUIRE(log->write_out());
+  auto replayed = fixture.recover(begin);
+  INFO(replayed.error().to_string());
+  REQUIRE(replayed);
+  CHECK(replayed->bodies.size() >= sequence - before);
+  CHECK(replayed->bodies.back() == "last");
+  CHECK(replayed->state.tail == log->position());
+}
+
+TEST_CASE("A torn tail is cut, and damage before a vouched position is refused with file and offset") {
+  LogFixture fixture;
+  auto log = fixture.open({});
+  std::vector<LogPosition> starts;
+  for (std::uint64_t i = 1; i <= 10; ++i) {
+    starts.push_back(log->position());
+    REQUIRE(add(*log, i, "record " + std::to_string(i)));
+    REQUIRE((i <= 6 ? log->sync() : log->write_out()));
+  }
+  const std::string path = log->segment_path(1);
+  const std::string good = fixture.fs->read_file(path).value();
+  const auto with_flip = [&](std::uint64_t offset) {
+    std::string bytes = good;
+    bytes[offset] = static_cast<char>(bytes[offset] ^ 0x10);
+    auto file = fixture.fs->open_writable(path, OpenMode::kTruncate).value();
+    REQUIRE(file->append(bytes));
+    return fixture.recover();
+  };
+  for (std::size_t i = 0; i < 10; ++i) {
+    CAPTURE(i);
+    const auto replayed = with_flip(starts[i].offset + 4);
+    // Record 7 says that everything before it was synced.
+    if (i < 6) {
+      REQUIRE_FALSE(replayed);
+      CHECK(replayed.error().code() == StatusCode::kCorruption);
+      CHECK(replayed.error().message().find(path + ": offset " + std::to_string(starts[i].offset)) != std::string::npos);
+    } else {
+      REQUIRE(replayed);
+      CHECK(replayed->bodies.size() == i);
+      CHECK(replayed->state.tail == starts[i]);
+    }
+  }
+}
+
+TEST_CASE("No bytes make the log reader misbehave") {
+  LogFixture fixture;
+  {
+    auto log = fixture.open({});
+    for (std::uint64_t i = 1; i <= 20; ++i) REQUIRE(add(*log, i, std::string(i, 'x')));
+    REQUIRE(log->close());
+  }
+  const std::string path = "log/000001.wal";
+  const std::string good = fixture.fs->read_file(path).value();
+  Random random(9);
+  for (int round = 0; round < 1000; ++round) {
+    std::string bytes = round % 10 == 0 ? random_bytes(random, 300) : good;
+    if (round % 10 != 0) mutate(random, bytes);
+    auto file = fixture.fs->open_writable(path, OpenMode::kTruncate).value();
+    REQUIRE(file->append(bytes));
+    const auto replayed = fixture.recover();
+    if (replayed) CHECK(replayed->bodies.size() <= 20);
+    if (!replayed) CHECK(replayed.error().message().find(path) != std::string::npos);
+  }
+}
+
+TEST_CASE("Fragmented tombstones answer as the raw ones do") {
+  Random random(10);
+  for (int round = 0; round < 200; ++round) {
+    std::vector<RangeTombstone> raw;
+    for (std::uint64_t i = 0; i < random.below(12); ++i) {
+      raw.push_back({std::string(1, static_cast<char>('a' + random.below(20))),
+                     std::string(1, static_cast<char>('a' + random.below(20))), 1 + random.below(30)});
+    }
+    const FragmentedTombstones fragmented(raw);
+    for (int i = 0; i < 30; ++i) {
+      const std::string key(1, static_cast<char>('a' + random.below(21)));
+      const std::uint64_t at = random.below(32);
+      std::uint64_t covering = 0;
+      std::uint64_t above = 0;
+      for (const RangeTombstone& t : raw) {
+        if (key < t.start || key >= t.end) continue;
+        if (t.sequence <= at) covering = std::max(covering, t.sequence);
+        if (t.sequence > at && (above == 0 || t.sequence < above)) above = t.sequence;
+      }
+      REQUIRE(fragmented.covering(key, at) == covering);
+      REQUIRE(fragmented.next_above(key, at) == above);
+    }
+  }
+}
