@@ -46,3 +46,6 @@ if(LDB_BUILD_SIM)
     endforeach()
   endif()
 endif()
+
+# PostgreSQL's own grammar judges the parser, where libpg_query is installed.
+include(${CMAKE_CURRENT_SOURCE_DIR}/sql/parse/judge.cmake)

@@ -53,7 +53,7 @@ std::uint64_t bytes_below(const std::string& directory) {
 struct Key {
   explicit Key(std::uint64_t number) { std::snprintf(text, sizeof text, "%016llu", static_cast<unsigned long long>(number)); }
   operator std::string_view() const { return {text, 16}; }  // NOLINT(google-explicit-constructor)
-  char text[17];
+  char text[24];
 };
 
 /// 100 bytes, half of them random: they compress to about a half.
