@@ -78,6 +78,8 @@ void Replica::stop() {
 // --- Local commits
 
 Status Replica::readable() const {
+  if (install_failed_.load())
+    return Status(StatusCode::kUnavailable, "installing a whole-state copy failed; restart the node to repeat it");
   if (installing_.load())
     return Status(StatusCode::kUnavailable, "a copy of the whole state is being installed; try again shortly");
   if (!indebted_.load()) return {};
@@ -149,9 +151,11 @@ Status Replica::build_index(TableId table, IndexId index) {
   for (;;) {
     {
       rt::MutexLock lock(mutex_);
-      while (installing_.load() && !stopped_.load()) changed_.wait(mutex_);
+      while (installing_.load() && !install_failed_.load() && !stopped_.load()) changed_.wait(mutex_);
     }
     if (stopped_.load()) return Status(StatusCode::kAborted, "the node is closing");
+    if (install_failed_.load())
+      return Status(StatusCode::kUnavailable, "installing a whole-state copy failed; restart the node to repeat it");
     rt::ReadLock gate(gate_);
     if (!installing_.load()) return applier_->build_index(table, index);
   }
@@ -423,6 +427,9 @@ Status Replica::install(const VersionVector& theirs) {
   // On failure the node stays closed: the rows are neither the old nor the new state. A restart installs again.
   if (Status status = install_copy(engine(), *applier_, state_, theirs); !status) {
     log(LogLevel::kError, "installing a whole-state copy failed; restart the node to repeat it: " + status.to_string());
+    rt::MutexLock lock(mutex_);
+    install_failed_.store(true);
+    changed_.notify_all();
     return status;
   }
   installed_.fetch_add(1);

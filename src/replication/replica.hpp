@@ -130,6 +130,7 @@ class Replica {
   rt::Atomic<bool> stopped_{false};
   rt::Atomic<bool> copying_{false};
   rt::Atomic<bool> installing_{false};
+  rt::Atomic<bool> install_failed_{false};
   rt::Atomic<bool> indebted_{false};
   rt::Atomic<bool> verified_{false};
   rt::Atomic<bool> complaints_exist_{false};
