@@ -119,9 +119,8 @@ class World {
   /// Multiplies all delays from and to the node (a slow peer); 1: normal.
   void set_slowness(const NodeId& node, double factor);
 
-  /// Power loss of one machine: its transports go dead (no callback runs until they are stopped), its files too, and lose what
-  /// was not synced. The node object is then to be destroyed; its threads find every file operation failing and every call ending
-  /// at stop().
+  /// Power loss of one machine: nothing leaves or reaches its transports any more (their calls time out), and its files are dead
+  /// and lose what was not synced. The node object is then to be destroyed: all its threads can do is to come to an end.
   void crash(const NodeId& node);
   /// kill -9: like crash(), but files keep what was written.
   void kill(const NodeId& node);

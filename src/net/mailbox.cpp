@@ -5,15 +5,22 @@
 #include "net/message_codec.hpp"
 
 namespace ldb::net {
+namespace {
+
+/// What an envelope counts for in the bound; an empty one takes memory too.
+std::size_t cost(const Envelope& envelope) { return envelope.bytes.size() + 256; }
+
+}  // namespace
 
 Status Mailbox::post(Envelope envelope, std::int64_t at_ns) {
   rt::MutexLock lock(mutex_);
   if (closed_) return Status(StatusCode::kUnavailable, "node " + self_.name + " stopped serving");
+  if (frozen_) return {};  // lost, as on any way to a dead machine
   if (blocked_.contains(envelope.from))
     return Status(StatusCode::kUnavailable, "node " + self_.name + " is cut off from " + envelope.from.name);
-  if (queued_bytes_ + envelope.bytes.size() > kMaxQueuedBytes)
+  if (queued_bytes_ + cost(envelope) > kMaxQueuedBytes)
     return Status(StatusCode::kResourceExhausted, "node " + self_.name + " has too many messages waiting");
-  queued_bytes_ += envelope.bytes.size();
+  queued_bytes_ += cost(envelope);
   const bool first = queue_.empty() || at_ns < queue_.begin()->first.first;
   queue_.emplace(Timed{at_ns, next_number_++}, std::move(envelope));
   if (first) changed_.notify_all();
@@ -32,9 +39,9 @@ std::uint64_t Mailbox::add_call(const NodeId& peer, std::int64_t deadline_ns, Do
 
 void Mailbox::fail_call(std::uint64_t call, const Status& why, std::int64_t at_ns) {
   rt::MutexLock lock(mutex_);
-  if (closed_ || !calls_.contains(call)) return;
+  if (closed_ || frozen_ || !calls_.contains(call)) return;
   Envelope envelope{true, self_, call, encode_answer(why), {}};
-  queued_bytes_ += envelope.bytes.size();  // beyond the bound if need be: there is at most one for each open call
+  queued_bytes_ += cost(envelope);  // beyond the bound if need be: there is at most one for each open call
   queue_.emplace(Timed{at_ns, next_number_++}, std::move(envelope));
   changed_.notify_all();
 }
@@ -59,7 +66,7 @@ void Mailbox::set_blocked(const NodeId& peer, bool blocked) {
     blocked_.insert(peer);
     for (auto entry = queue_.begin(); entry != queue_.end();) {
       if (entry->second.from == peer) {
-        queued_bytes_ -= entry->second.bytes.size();
+        queued_bytes_ -= cost(entry->second);
         entry = queue_.erase(entry);
       } else {
         ++entry;
@@ -79,7 +86,7 @@ void Mailbox::run(const Serve& serve) {
   rt::MutexLock lock(mutex_);
   while (!closed_) {
     const std::int64_t now_ns = rt::monotonic_ns();
-    if (frozen_ || (!deliver_next(serve, now_ns) && !expire_next(now_ns))) wait_for_work();
+    if (!deliver_next(serve, now_ns) && !expire_next(now_ns)) wait_for_work();
   }
   queue_.clear();
   queued_bytes_ = 0;
@@ -101,6 +108,8 @@ void Mailbox::close() {
 void Mailbox::freeze() {
   rt::MutexLock lock(mutex_);
   frozen_ = true;
+  queue_.clear();
+  queued_bytes_ = 0;
 }
 
 bool Mailbox::frozen() const {
@@ -120,7 +129,7 @@ bool Mailbox::deliver_next(const Serve& serve, std::int64_t now_ns) {
   if (queue_.empty() || queue_.begin()->first.first > now_ns) return false;
   Envelope envelope = std::move(queue_.begin()->second);
   queue_.erase(queue_.begin());
-  queued_bytes_ -= envelope.bytes.size();
+  queued_bytes_ -= cost(envelope);
   const NodeId from = envelope.from;
   Call call;
   if (envelope.is_answer) {
@@ -154,8 +163,8 @@ bool Mailbox::expire_next(std::int64_t now_ns) {
 
 void Mailbox::wait_for_work() {
   std::int64_t wake_ns = INT64_MAX;
-  if (!frozen_ && !queue_.empty()) wake_ns = queue_.begin()->first.first;
-  if (!frozen_ && !deadlines_.empty()) wake_ns = std::min(wake_ns, deadlines_.begin()->first);
+  if (!queue_.empty()) wake_ns = queue_.begin()->first.first;
+  if (!deadlines_.empty()) wake_ns = std::min(wake_ns, deadlines_.begin()->first);
   if (wake_ns == INT64_MAX) {
     changed_.wait(mutex_);
   } else {

@@ -52,7 +52,7 @@ class Mailbox {
   /// Delivers messages and timeouts until close(); then answers all open calls with kAborted.
   void run(const Serve& serve);
   void close();
-  /// As if the machine had stopped: from now on nothing is delivered, no call ends, until close().
+  /// As if the machine had stopped: from now on nothing is delivered; calls still time out, so that its threads come to an end.
   void freeze();
   bool frozen() const;
 

@@ -170,14 +170,15 @@ TEST_CASE("A crashed machine answers nobody, hears nothing, and loses what it di
       world.check(disk.replace_file("/synced", "1").is_ok(), "write");
       auto file = std::move(disk.open_writable("/synced", OpenMode::kAppend)).value();
       world.check(file->append("2").is_ok(), "append");
-      bool ended = false;
-      pair.b->call({kA, "a"}, {RequestKind::kStatus, "from b"}, 1000, [&](ldb::Result<std::string>) { ended = true; });
+      StatusCode end = StatusCode::kInternal;
+      pair.b->call({kA, "a"}, {RequestKind::kStatus, "from b"}, 3'600'000,
+                   [&](ldb::Result<std::string> answer) { end = answer.error().code(); });
       world.crash(kB);
       codes.insert(ask(pair, "1").error().code());
-      world.check(!ended, "a callback ran on a dead machine");
+      world.check(end == StatusCode::kInternal, "a callback ran on a dead machine");
       world.check(file->append("3").code() == StatusCode::kIoError, "a dead machine wrote");
       pair.b->stop();
-      world.check(ended, "stop() did not end the call");
+      world.check(end == StatusCode::kAborted, "stop() did not end the call");
       world.reboot(kB);
       contents.insert(disk.read_file("/synced").value());
       const auto reborn = world.new_transport();

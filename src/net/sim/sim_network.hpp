@@ -23,7 +23,7 @@ class SimNetwork final : public Switchboard {
   void set_cut(const NodeId& from, const NodeId& to, bool cut);
   void heal_all();
   void set_slowness(const NodeId& node, double factor);
-  /// The node's transport goes dead: nothing it sent later leaves it, nothing is delivered to it, no call of it ends until
+  /// The node's transport goes dead: nothing leaves it any more, nothing is delivered to it, its calls end by timeout or
   /// stop(). Its peers are not told. Its address is free again.
   void crash(const NodeId& node);
 
