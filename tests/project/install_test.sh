@@ -8,7 +8,7 @@ trap 'rm -rf "$work"' EXIT
 
 cmake --install "$binary_dir" --prefix "$work/prefix" >"$work/install.log"
 test -e "$work"/prefix/include/ldb/ldb.hpp
-ls "$work"/prefix/lib/*/libldbxx.* "$work"/prefix/lib/libldbxx.* 2>/dev/null | grep -q libldbxx
+find "$work/prefix" -name "libldbxx.*" | grep -q libldbxx
 
 build_and_run() {  # NAME SOURCE
   cmake -S "$source_dir/examples/embed" -B "$work/$1" -G Ninja -DCMAKE_BUILD_TYPE=Release -DCMAKE_PREFIX_PATH="$work/prefix" \
