@@ -225,6 +225,14 @@ Status Binder::bind_window_spec(const ast::WindowSpec& spec, Level& level, Windo
   const auto offset = [&](const ast::Expression* e, ExpressionPtr& out) -> Status {
     if (e == nullptr) return {};
     LDB_ASSIGN_OR_RETURN(out, bind(*e, level));
+    bool has_columns = false;
+    walk(*out, [&](const Expression& node) { has_columns = has_columns || node.kind == ExpressionKind::kColumn; });
+    if (has_columns) {
+      static constexpr const char* kUnits[] = {"ROWS", "RANGE", "GROUPS"};
+      return bind_error("42P10",
+                        std::string("argument of ") + kUnits[static_cast<int>(frame.unit)] + " must not contain variables",
+                        e->position);
+    }
     if (frame.unit != FrameUnit::kRange) {
       LDB_ASSIGN_OR_RETURN(
           out, coerce_to_bigint(build_, std::move(out), frame.unit == FrameUnit::kRows ? "ROWS" : "GROUPS", e->position));

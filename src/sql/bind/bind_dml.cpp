@@ -191,7 +191,8 @@ Result<LogicalPtr> Binder::bind_insert(const ast::Insert& insert, Level& level) 
   Scope scope;
   const std::string alias(insert.table.alias.empty() ? insert.table.name.name : insert.table.alias);
   scope.tables.push_back({alias, table->name.schema, table, 0, false});
-  for (const OutputColumn& column : plan->row) scope.columns.push_back({alias, column.name, column.number, column.type, false});
+  for (const OutputColumn& column : plan->row)
+    scope.columns.push_back({alias, column.name, column.number, column.type, false, {}});
   level.scope = &scope;
   const Status status = bind_returning(insert.returning, level, *plan, plan->returning);
   level.scope = nullptr;
@@ -261,11 +262,11 @@ Status Binder::bind_on_conflict(const ast::OnConflict& clause, LogicalInsert& in
   scope.tables.push_back({"excluded", "", nullptr, 0, false});
   for (const Column& column : table.columns) {
     action.existing.push_back({new_column(), column.name, column.type});
-    scope.columns.push_back({alias, column.name, action.existing.back().number, column.type, false});
+    scope.columns.push_back({alias, column.name, action.existing.back().number, column.type, false, {}});
   }
   for (const Column& column : table.columns) {
     action.excluded.push_back({new_column(), column.name, column.type});
-    scope.columns.push_back({"excluded", column.name, action.excluded.back().number, column.type, true});
+    scope.columns.push_back({"excluded", column.name, action.excluded.back().number, column.type, true, {}});
   }
   level.scope = &scope;
   level.clause = "ON CONFLICT";

@@ -68,6 +68,7 @@ Result<ExpressionPtr> Binder::bind(const ast::Expression& e, Level& level) {
       return bind_case(*e.as<ast::Case>(), level);
     case Kind::kCast: {
       const auto& cast = *e.as<ast::Cast>();
+      if (cast.type->interval_fields != 0 && cast.type->name == "interval") return bind_interval_literal(cast);
       LDB_ASSIGN_OR_RETURN(const DataType type, resolve_type(*cast.type));
       LDB_ASSIGN_OR_RETURN(auto operand, bind(*cast.operand, level));
       return coerce(build_, std::move(operand), type, CastContext::kExplicit, e.position);
@@ -179,6 +180,47 @@ Result<ExpressionPtr> Binder::bind(const ast::Expression& e, Level& level) {
   return unsupported("this expression", e.position);
 }
 
+/// INTERVAL '5' DAY: a number without a unit is of the last field, and fields below it are cut off.
+Result<ExpressionPtr> Binder::bind_interval_literal(const ast::Cast& cast) {
+  const auto* literal = cast.operand->as<ast::Literal>();
+  if (literal == nullptr || literal->literal != ast::LiteralKind::kString || !cast.type->modifiers.empty()) {
+    return unsupported("fields of INTERVAL other than of a literal", cast.position);
+  }
+  static constexpr std::pair<std::uint8_t, const char*> kUnits[] = {
+      {ast::kIntervalSecond, "second"}, {ast::kIntervalMinute, "minute"}, {ast::kIntervalHour, "hour"},
+      {ast::kIntervalDay, "day"},       {ast::kIntervalMonth, "month"},   {ast::kIntervalYear, "year"}};
+  const auto* last = std::begin(kUnits);
+  while ((cast.type->interval_fields & last->first) == 0) ++last;
+  std::string text(literal->text);
+  const bool number =
+      !text.empty() && text.find_first_not_of("0123456789.+- ") == std::string::npos && text.find('-', 1) == std::string::npos;
+  if (number) text += std::string(" ") + last->second;
+  auto value = parse_value(text, {TypeId::kInterval, -1, 0});
+  if (!value) return value.error().with_position(cast.position);
+  auto interval = std::get<Interval>(value->storage());
+  constexpr std::int64_t kSecond = 1'000'000;
+  switch (last->first) {
+    case ast::kIntervalYear:
+      interval = {interval.months / 12 * 12, 0, 0};
+      break;
+    case ast::kIntervalMonth:
+      interval = {interval.months, 0, 0};
+      break;
+    case ast::kIntervalDay:
+      interval.us = 0;
+      break;
+    case ast::kIntervalHour:
+      interval.us -= interval.us % (3600 * kSecond);
+      break;
+    case ast::kIntervalMinute:
+      interval.us -= interval.us % (60 * kSecond);
+      break;
+    default:
+      break;
+  }
+  return make_typed_constant({TypeId::kInterval, -1, 0}, Value(interval), cast.position);
+}
+
 Result<ExpressionPtr> Binder::bind_boolean(const ast::Expression& e, Level& level, std::string_view what) {
   LDB_ASSIGN_OR_RETURN(auto bound, bind(e, level));
   return coerce_to_boolean(build_, std::move(bound), what, e.position);
@@ -216,15 +258,21 @@ Result<ExpressionPtr> Binder::resolve_column(const ast::ColumnRef& ref, Level& l
     const bool qualified = ref.parts.size() > 1;
     const std::string_view table = qualified ? ref.parts[ref.parts.size() - 2] : std::string_view();
     const std::string_view schema = ref.parts.size() > 2 ? ref.parts[ref.parts.size() - 3] : std::string_view();
+    std::size_t tables = 0;
     if (qualified) {
       for (const ScopeTable& candidate : level.scope->tables) {
-        if (candidate.alias == table && (schema.empty() || candidate.schema == schema)) found_table = true;
+        if (candidate.alias == table && (schema.empty() || candidate.schema == schema)) ++tables;
       }
+    }
+    found_table = tables > 0;
+    if (tables > 1) {
+      return bind_error("42P09", "table reference \"" + std::string(table) + "\" is ambiguous", ref.position);
     }
     if (!qualified || found_table) {
       for (const ScopeColumn& candidate : level.scope->columns) {
         if (candidate.column != column) continue;
-        if (qualified ? candidate.table != table : candidate.qualified_only) continue;
+        if (qualified ? candidate.table != table || (!schema.empty() && candidate.schema != schema) : candidate.qualified_only)
+          continue;
         if (found != nullptr && found->number != candidate.number) {
           return bind_error("42702", "column reference \"" + std::string(column) + "\" is ambiguous", ref.position);
         }
@@ -309,10 +357,13 @@ Result<ExpressionPtr> Binder::bind_operator(std::string_view symbol, const ast::
     const auto* right_row = right_ast.as<ast::Row>();
     if (left_row && right_row) return bind_row_comparison(symbol, *left_row, *right_row, level, position);
     const auto* subquery = right_ast.as<ast::ScalarSubquery>();
-    if (left_row && subquery && (symbol == "=" || symbol == "<>")) {
-      // One row at most comes out, so this is ANY up to the error for a second row, which stays an error there.
-      LDB_ASSIGN_OR_RETURN(auto test, bind_quantified(*left_ast, CompareOp::kEqual, false, *subquery->query, level, position));
-      if (symbol == "<>") return make_not(build_, std::move(test), position);
+    static constexpr std::pair<std::string_view, CompareOp> kComparisons[] = {
+        {"=", CompareOp::kEqual},      {"<>", CompareOp::kNotEqual}, {"<", CompareOp::kLess},
+        {"<=", CompareOp::kLessEqual}, {">", CompareOp::kGreater},   {">=", CompareOp::kGreaterEqual}};
+    for (const auto& [name, op] : kComparisons) {
+      if (!left_row || !subquery || symbol != name) continue;
+      LDB_ASSIGN_OR_RETURN(auto test, bind_quantified(*left_ast, op, false, *subquery->query, level, position));
+      statement_->subplans[test->as<SubplanExpression>()->id]->single_row = true;
       return test;
     }
     LDB_ASSIGN_OR_RETURN(left, bind(*left_ast, level));
@@ -404,7 +455,7 @@ Result<ExpressionPtr> Binder::bind_row_expression(const ast::Expression& express
   Scope scope;
   scope.tables.push_back({table.name.name, table.name.schema, nullptr, 0, false});
   for (std::size_t i = 0; i < table.columns.size(); ++i) {
-    scope.columns.push_back({table.name.name, table.columns[i].name, row[i].number, table.columns[i].type, false});
+    scope.columns.push_back({table.name.name, table.columns[i].name, row[i].number, table.columns[i].type, false, {}});
   }
   Level level;
   level.scope = &scope;

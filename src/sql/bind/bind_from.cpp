@@ -83,7 +83,7 @@ Result<LogicalPtr> Binder::bind_table_ref(const ast::TableRef& ref, Level& level
     case ast::TableRefKind::kFunction:
       return bind_function_table(*ref.as<ast::FunctionTable>(), level, scope, lateral);
     case ast::TableRefKind::kJoin:
-      return bind_join(*ref.as<ast::Join>(), level, scope);
+      return bind_join(*ref.as<ast::Join>(), level, scope, lateral);
   }
   return unsupported("this FROM item", ref.position);
 }
@@ -116,7 +116,7 @@ Status Binder::add_to_scope(const LogicalPlan& plan, std::string_view alias_name
   for (std::size_t i = 0; i < plan.output.size(); ++i) {
     const OutputColumn& column = plan.output[i];
     const std::string name = i < alias.columns.size() ? std::string(alias.columns[i]) : column.name;
-    scope.columns.push_back({table.alias, name, column.number, column.type, false});
+    scope.columns.push_back({table.alias, name, column.number, column.type, false, {}});
   }
   scope.tables.push_back(std::move(table));
   return {};
@@ -130,6 +130,16 @@ Result<LogicalPtr> Binder::bind_named_table(const ast::NamedTable& ref, Level& l
       const auto found =
           std::find_if(at->ctes.rbegin(), at->ctes.rend(), [&](const CommonTableName& cte) { return cte.name == name; });
       if (found == at->ctes.rend()) continue;
+      if (found->inlined != nullptr) {
+        const std::vector<OutputColumn> names = found->columns;
+        LDB_ASSIGN_OR_RETURN(auto derived, bind_derived(*found->inlined, level, false, nullptr));
+        for (std::size_t i = 0; i < names.size(); ++i) derived->output[i].name = names[i].name;
+        LDB_TRY(add_to_scope(*derived, name, ref.alias, scope));
+        return derived;
+      }
+      if (found->columns.empty() && statement_->ctes[found->cte].has_side_effects) {
+        return bind_error("0A000", "WITH query \"" + name + "\" does not have a RETURNING clause", ref.position);
+      }
       auto plan = std::make_unique<LogicalCteScan>();
       plan->cte = found->cte;
       plan->working_table = found->working_table;
@@ -150,7 +160,10 @@ Result<LogicalPtr> Binder::bind_named_table(const ast::NamedTable& ref, Level& l
     const RelationName full{environment_.database, schema, name};
     const auto add = [&](LogicalPtr plan, std::shared_ptr<const Table> table) -> Result<LogicalPtr> {
       LDB_TRY(add_to_scope(*plan, name, ref.alias, scope));
-      if (ref.alias.name.empty()) scope.tables.back().schema = schema;
+      if (ref.alias.name.empty()) {
+        scope.tables.back().schema = schema;
+        for (std::size_t i = scope.tables.back().first_column; i < scope.columns.size(); ++i) scope.columns[i].schema = schema;
+      }
       scope.tables.back().table = std::move(table);
       return plan;
     };
@@ -269,12 +282,14 @@ Result<LogicalPtr> Binder::bind_function_table(const ast::FunctionTable& ref, Le
   return LogicalPtr(std::move(plan));
 }
 
-Result<LogicalPtr> Binder::bind_join(const ast::Join& ref, Level& level, Scope& scope) {
+Result<LogicalPtr> Binder::bind_join(const ast::Join& ref, Level& level, Scope& scope, std::vector<OuterReference>* outer) {
   Scope left;
   Scope right;
   std::vector<OuterReference> left_outer;
   LDB_ASSIGN_OR_RETURN(auto left_plan, bind_table_ref(*ref.left, level, left, &left_outer));
-  if (!left_outer.empty()) return unsupported("LATERAL at the left of JOIN", ref.position);
+  for (OuterReference& reference : left_outer) {
+    if (outer != nullptr) outer->push_back(std::move(reference));
+  }
   // LATERAL at the right sees the left side and what this join's place sees.
   Scope visible;
   if (level.scope != nullptr) visible = *level.scope;
@@ -285,12 +300,19 @@ Result<LogicalPtr> Binder::bind_join(const ast::Join& ref, Level& level, Scope& 
   level.scope = outside;
   if (!right_bound) return right_bound.error();
   LDB_TRY(check_aliases(left, right, ref.right->position));
-  for (const OuterReference& reference : lateral) {
+  // What is not of the left side is for the FROM item that this join stands in.
+  std::vector<OuterReference> own;
+  for (OuterReference& reference : lateral) {
     const auto* column = reference.value->as<ColumnReference>();
     const bool of_left = column && std::any_of(left.columns.begin(), left.columns.end(),
                                                [&](const ScopeColumn& c) { return c.number == column->column; });
-    if (!of_left) return unsupported("LATERAL that reaches beyond its own JOIN", ref.position);
+    if (of_left) {
+      own.push_back(std::move(reference));
+    } else if (outer != nullptr) {
+      outer->push_back(std::move(reference));
+    }
   }
+  lateral = std::move(own);
   static constexpr JoinType kTypes[] = {JoinType::kInner, JoinType::kLeft, JoinType::kRight, JoinType::kFull, JoinType::kInner};
   const JoinType type = kTypes[static_cast<int>(ref.join)];
   if (!lateral.empty() && type != JoinType::kInner && type != JoinType::kLeft) {
@@ -366,7 +388,7 @@ Result<LogicalPtr> Binder::join_using(LogicalPtr plan, const ast::Join& ref, Sco
     LDB_ASSIGN_OR_RETURN(auto test, make_comparison(build_, CompareOp::kEqual, make_column(l->number, l->type, l->column),
                                                     make_column(r->number, r->type, r->column), name.position));
     join.conditions.push_back(std::move(test));
-    ScopeColumn column{"", std::string(name.text), l->number, l->type, false};
+    ScopeColumn column{"", std::string(name.text), l->number, l->type, false, {}};
     if (join.type == JoinType::kRight) {
       column.number = r->number;
       column.type = r->type;

@@ -178,7 +178,7 @@ Result<LogicalPtr> Binder::apply_order_and_limit(LogicalPtr plan, const ast::Que
         key.expression = make_column(column->number, column->type, column->name);
       } else if (query.body->as<ast::ValuesBody>() || query.body->as<ast::NestedBody>()) {
         Scope scope;
-        for (const OutputColumn& each : plan->output) scope.columns.push_back({"", each.name, each.number, each.type, false});
+        for (const OutputColumn& each : plan->output) scope.columns.push_back({"", each.name, each.number, each.type, false, {}});
         const Scope* outer = std::exchange(level.scope, &scope);
         auto bound = bind(*item.expression, level);
         level.scope = outer;
@@ -237,6 +237,29 @@ bool mentions(const ast::CommonTable& table) {
 
 }  // namespace
 
+bool Binder::uses_outer_slots(LogicalPlan& plan) const {
+  bool found = false;
+  for_each_expression(plan, [&](ExpressionPtr& e) {
+    walk(*e, [&](const Expression& node) {
+      const auto* parameter = node.as<ParameterReference>();
+      found = found || (parameter && parameter->index >= statement_->parameter_types.size());
+    });
+  });
+  for (LogicalPtr& child : plan.children) found = found || uses_outer_slots(*child);
+  return found;
+}
+
+/// INSERT, UPDATE or DELETE in WITH: runs once, whether or not anything reads it.
+Result<LogicalPtr> Binder::bind_writing(const ast::Statement& statement, Level& inner, const Level& level) {
+  if (level.parent != nullptr) {
+    return bind_error("0A000", "WITH clause containing a data-modifying statement must be at the top level", statement.position);
+  }
+  if (const auto* insert = statement.as<ast::Insert>()) return bind_insert(*insert, inner);
+  if (const auto* update = statement.as<ast::Update>()) return bind_update(*update, inner);
+  if (const auto* erase = statement.as<ast::Delete>()) return bind_delete(*erase, inner);
+  return unsupported("this statement in WITH", statement.position);
+}
+
 Status Binder::bind_with(const ast::WithClause& with, Level& level) {
   for (std::size_t i = 0; i < with.tables.size(); ++i) {
     const ast::CommonTable& table = with.tables[i];
@@ -254,20 +277,21 @@ Status Binder::bind_with(const ast::WithClause& with, Level& level) {
       LDB_ASSIGN_OR_RETURN(name.cte, bind_recursive(table, level, name));
     } else {
       Level inner;
-      inner.ctes = level.ctes;
-      for (Level* outer = level.parent; outer != nullptr; outer = outer->parent) {
-        inner.ctes.insert(inner.ctes.begin(), outer->ctes.begin(), outer->ctes.end());
-      }
+      inner.parent = &level;
+      inner.inlined = true;
       CommonTablePlan plan;
       plan.name = table.name;
-      if (select != nullptr) {
-        LDB_ASSIGN_OR_RETURN(plan.plan, bind_query(*select->query, inner));
-      } else {
-        return unsupported("INSERT, UPDATE and DELETE in WITH", table.position);
-      }
+      const Scope* visible = std::exchange(level.scope, nullptr);  // WITH does not see FROM
+      Result<LogicalPtr> bound = select ? bind_query(*select->query, inner) : bind_writing(*table.statement, inner, level);
+      level.scope = visible;
+      if (!bound) return bound.error();
+      plan.plan = std::move(bound).value();
+      plan.has_side_effects = select == nullptr;
+      if (select != nullptr && uses_outer_slots(*plan.plan)) name.inlined = select->query;
       name.cte = statement_->ctes.size();
       name.columns = plan.plan->output;
       plan.references = table.materialization == ast::Materialization::kMaterialized ? 2 : 0;
+      if (name.inlined != nullptr) plan.plan = nullptr;
       statement_->ctes.push_back(std::move(plan));
     }
     if (table.columns.size() > name.columns.size()) {

@@ -50,9 +50,6 @@ Result<ExpressionPtr> Binder::bind_quantified(const ast::Expression& operand, Co
   }
   if (plan->output.size() > operand_asts.size()) return bind_error("42601", "subquery has too many columns", position);
   if (plan->output.size() < operand_asts.size()) return bind_error("42601", "subquery has too few columns", position);
-  if (operand_asts.size() > 1 && op != CompareOp::kEqual && op != CompareOp::kNotEqual) {
-    return unsupported("ANY and ALL over rows with an operator other than = and <>", position);
-  }
   std::vector<ExpressionPtr> operands;
   std::vector<ExpressionPtr> columns;
   std::vector<OutputColumn> output;

@@ -19,7 +19,7 @@ void add_target(Scope& scope, const LogicalPlan& scan, const std::shared_ptr<con
   scope.tables.push_back({alias, target.alias.empty() ? table->name.schema : "", table, 0, false});
   for (std::size_t i = 1; i < scan.output.size(); ++i) {  // 0 is the row key
     const OutputColumn& column = scan.output[i];
-    scope.columns.push_back({alias, column.name, column.number, column.type, false});
+    scope.columns.push_back({alias, column.name, column.number, column.type, false, {}});
   }
 }
 

@@ -73,6 +73,8 @@ class Binder {
   Result<LogicalPtr> bind_set_operation(const ast::SetOperationBody& body, Level& level);
   Result<LogicalPtr> combine(LogicalPtr left, LogicalPtr right, const ast::SetLink& link);
   Status bind_with(const ast::WithClause& with, Level& level);
+  Result<LogicalPtr> bind_writing(const ast::Statement& statement, Level& inner, const Level& level);
+  bool uses_outer_slots(LogicalPlan& plan) const;
   Result<std::size_t> bind_recursive(const ast::CommonTable& table, Level& level, CommonTableName& name);
   Result<LogicalPtr> apply_order_and_limit(LogicalPtr plan, const ast::Query& query, Level& level);
   Result<LogicalPtr> apply_limit(LogicalPtr plan, const ast::Query& query, Level& level);
@@ -87,7 +89,7 @@ class Binder {
   Result<LogicalPtr> bind_derived(const ast::Query& query, Level& level, bool lateral, std::vector<OuterReference>* outer);
   Result<LogicalPtr> bind_function_table(const ast::FunctionTable& ref, Level& level, Scope& scope,
                                          std::vector<OuterReference>* outer);
-  Result<LogicalPtr> bind_join(const ast::Join& ref, Level& level, Scope& scope);
+  Result<LogicalPtr> bind_join(const ast::Join& ref, Level& level, Scope& scope, std::vector<OuterReference>* outer);
   Status add_to_scope(const LogicalPlan& plan, std::string_view alias_name, const ast::TableAlias& alias, Scope& scope);
   Result<LogicalPtr> join_using(LogicalPtr join, const ast::Join& ref, Scope& left, Scope& right, Scope& scope);
   LogicalPtr scan(std::shared_ptr<const Table> table, std::string_view alias, bool with_row_key = false);
@@ -115,6 +117,7 @@ class Binder {
   Result<ExpressionPtr> bind_column(const ast::ColumnRef& ref, Level& level);
   Result<ExpressionPtr> resolve_column(const ast::ColumnRef& ref, Level& level, bool& found_table);
   Result<ExpressionPtr> bind_literal(const ast::Literal& literal);
+  Result<ExpressionPtr> bind_interval_literal(const ast::Cast& cast);
   Result<ExpressionPtr> bind_binary(const ast::Binary& binary, Level& level);
   Result<ExpressionPtr> bind_operator(std::string_view symbol, const ast::Expression* left_ast, ExpressionPtr left,
                                       const ast::Expression& right_ast, Level& level, std::uint32_t position);

@@ -18,6 +18,7 @@ struct ScopeColumn {
   ColumnNumber number = 0;
   DataType type;
   bool qualified_only = false;  ///< merged by USING: t.c reaches it, c and * do not
+  std::string schema;           ///< of a table named without an alias
 };
 /// A FROM item.
 struct ScopeTable {
@@ -38,6 +39,8 @@ struct CommonTableName {
   std::size_t cte = 0;
   bool working_table = false;  ///< inside the recursive term
   std::vector<OutputColumn> columns;
+  /// Of a query that uses columns from outside its WITH: bound anew at each reference, as if written there.
+  const ast::Query* inlined = nullptr;
 };
 
 /// A window call before it is known what it is computed over.

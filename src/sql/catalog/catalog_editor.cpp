@@ -76,7 +76,7 @@ std::vector<Value> column_row(TableId table, const Column& column) {
           Value(column.type.length),   Value(column.type.scale),
           Value(column.not_null),      Value(column.default_value.sql),
           Value(column.generated.sql), small_value(static_cast<int>(column.identity)),
-          std::move(missing)};
+          std::move(missing),          Value(column.position)};
 }
 
 std::vector<Value> sequence_row(const Sequence& sequence) {
@@ -233,6 +233,7 @@ Result<TableId> CatalogEditor::create_table(NewTable& table) {
   put_u8(definition, static_cast<std::uint8_t>(table.merge));
   for (std::uint32_t i = 0; i < table.columns.size(); ++i) {
     table.columns[i].id = ColumnId{i + 1};
+    table.columns[i].position = static_cast<std::int32_t>(i + 1);
     definition += canonical(table.columns[i]);
   }
   const std::string key_columns = encode_ids(ids_of(table.columns, table.key_columns));

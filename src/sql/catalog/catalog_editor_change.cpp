@@ -79,11 +79,14 @@ Result<ColumnId> CatalogEditor::add_column(const Table& table, Column column) {
   put_bytes(definition, column.type.to_string());
   put_u64(definition,
           static_cast<std::uint64_t>(catalog_.generation("column", std::to_string(table.id.value) + "/" + column.name)));
-  // Derived, so that two nodes adding the same column make one; the high bit keeps clear of CREATE TABLE's numbers.
+  // Derived, so that two nodes adding the same column make one; bit 30 keeps clear of CREATE TABLE's numbers.
   std::uint64_t seed = 0;
   do {
-    column.id = ColumnId{static_cast<std::uint32_t>(hash64(definition, seed++)) | 0x80000000u};
+    column.id = ColumnId{(static_cast<std::uint32_t>(hash64(definition, seed++)) & 0x3fffffffu) | 0x40000000u};
   } while (table.find_column(column.id));
+  if (column.position == 0) {
+    for (const Column& other : table.columns) column.position = std::max(column.position, other.position + 1);
+  }
   LDB_TRY(insert_column(table.id, column));
   return column.id;
 }
@@ -139,6 +142,8 @@ Status CatalogEditor::update_column(const Table& table, const Column& column) {
     cells.emplace_back(c::kIdentity, Value(static_cast<std::int16_t>(column.identity)));
   }
   if (cells.empty()) return {};
+  // The next column created under the old name must not get this one's id.
+  if (before.name != column.name) LDB_TRY(bump_generation("column", std::to_string(table.id.value) + "/" + before.name));
   return update(kColumnsTable, {id_value(table.id.value), Value(static_cast<std::int64_t>(column.id.value))}, cells);
 }
 

@@ -148,16 +148,12 @@ class CatalogLoader {
   Status load_columns() {
     LDB_ASSIGN_OR_RETURN(auto rows, read_rows(transaction_, kColumnsTable));
     namespace c = columns_column;
-    constexpr std::int64_t kAdded = std::int64_t{1} << 31;
-    // Columns of CREATE TABLE by number, added ones behind them by birth.
     std::stable_sort(rows.begin(), rows.end(), [](const SystemRow& a, const SystemRow& b) {
-      const std::int64_t id_a = int_of(a.values[c::kId]);
-      const std::int64_t id_b = int_of(b.values[c::kId]);
-      const bool added_a = id_a >= kAdded;
-      const bool added_b = id_b >= kAdded;
-      if (added_a != added_b) return added_b;
-      if (added_a && a.birth != b.birth) return a.birth < b.birth;
-      return id_a < id_b;
+      const std::int64_t position_a = int_of(a.values[c::kPosition]);
+      const std::int64_t position_b = int_of(b.values[c::kPosition]);
+      if (position_a != position_b) return position_a < position_b;
+      if (a.birth != b.birth) return a.birth < b.birth;
+      return int_of(a.values[c::kId]) < int_of(b.values[c::kId]);
     });
     for (const SystemRow& row : rows) {
       const auto found = tables_.find(TableId{id_of(row.values[c::kTable])});
@@ -177,6 +173,7 @@ class CatalogLoader {
     column.name = text_of(row.values[c::kName]);
     column.type = {static_cast<TypeId>(int_of(row.values[c::kType])), static_cast<std::int32_t>(int_of(row.values[c::kLength])),
                    static_cast<std::int32_t>(int_of(row.values[c::kScale]))};
+    column.position = static_cast<std::int32_t>(int_of(row.values[c::kPosition]));
     column.not_null = bool_of(row.values[c::kNotNull]);
     column.identity = static_cast<IdentityKind>(int_of(row.values[c::kIdentity]));
     LDB_TRY(parse_stored(text_of(row.values[c::kDefault]), column.default_value));

@@ -37,6 +37,8 @@ struct Column {
   ColumnId id;
   std::string name;
   DataType type;
+  /// Orders the columns of a table. Columns added at the same time on two nodes share one and are ordered by birth.
+  std::int32_t position = 0;
   bool not_null = false;
   StoredExpression default_value;
   StoredExpression generated;  ///< GENERATED ALWAYS AS (...) STORED

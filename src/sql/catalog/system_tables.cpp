@@ -76,7 +76,8 @@ std::vector<std::shared_ptr<const Table>> make_tables() {
                                {"default_sql", kText},
                                {"generated_sql", kText},
                                {"identity", kSmallInt},
-                               {"missing", TypeId::kBytea}}));
+                               {"missing", TypeId::kBytea},
+                               {"position", TypeId::kInteger}}));
   tables.push_back(make_table(kIndexesTable, "indexes", 1,
                               {{"id", kBigInt},
                                {"table_id", kBigInt},

@@ -42,7 +42,7 @@ namespace names_column {
 enum : Ordinal { kId, kDatabase, kSchema, kName };
 }
 namespace columns_column {
-enum : Ordinal { kTable, kId, kName, kType, kLength, kScale, kNotNull, kDefault, kGenerated, kIdentity, kMissing };
+enum : Ordinal { kTable, kId, kName, kType, kLength, kScale, kNotNull, kDefault, kGenerated, kIdentity, kMissing, kPosition };
 }
 namespace indexes_column {
 enum : Ordinal { kId, kTable, kName, kColumns, kUnique, kInternal };

@@ -324,18 +324,8 @@ class CteScanOperator final : public Operator {
       if (plan_.working_table) {
         rows_ = context_.working_tables[plan_.cte];
       } else {
-        std::unique_ptr<RowBuffer>& shared = context_.common_tables[plan_.cte];
-        if (shared == nullptr) {
-          auto filled = std::make_unique<RowBuffer>(plan_.types);
-          const PhysicalPlan& source = *context_.statement->ctes[plan_.cte].plan;
-          filled->reset(source.types);
-          LDB_TRY(run_to_end(source, context_, [&](const Batch& batch) {
-            filled->append(batch);
-            return Status();
-          }));
-          shared = std::move(filled);
-        }
-        rows_ = shared.get();
+        LDB_TRY(materialize(plan_.cte, context_));
+        rows_ = context_.common_tables[plan_.cte].get();
       }
     }
     const std::size_t rows = std::min(kBatchRows, rows_->size() - at_);

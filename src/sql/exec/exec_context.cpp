@@ -1,6 +1,7 @@
 #include "sql/exec/exec_context.hpp"
 
 #include "base/rt/rt.hpp"
+#include "sql/exec/row_writer.hpp"
 #include "sql/exec/subplan_runner.hpp"
 
 namespace ldb::sql {
@@ -46,8 +47,37 @@ void ExecContext::start(const PhysicalStatement& physical, std::span<const Value
   working_tables.assign(physical.ctes.size(), nullptr);
   runner = std::make_unique<SubplanRunner>(physical, *this);
   subplans = runner.get();
+  writer = std::make_unique<RowWriter>(*this);
+  deferred.clear();
+  affected = 0;
   statistics.clear();
   statistics.reserve(256);
+}
+
+Status materialize(std::size_t cte, ExecContext& context) {
+  std::unique_ptr<RowBuffer>& shared = context.common_tables[cte];
+  if (shared != nullptr) return {};
+  const PhysicalPlan& source = *context.statement->ctes[cte].plan;
+  auto filled = std::make_unique<RowBuffer>(source.types);
+  LDB_TRY(run_to_end(source, context, [&](const Batch& batch) {
+    filled->append(batch);
+    return Status();
+  }));
+  shared = std::move(filled);
+  return {};
+}
+
+Status run_statement(const PhysicalStatement& statement, ExecContext& context, const std::function<Status(const Batch&)>& sink) {
+  for (std::size_t cte = 0; cte < statement.ctes.size(); ++cte) {
+    if (statement.ctes[cte].has_side_effects) LDB_TRY(materialize(cte, context));
+  }
+  LDB_TRY(run_to_end(*statement.root, context, sink));
+  for (const auto& write : context.deferred) {
+    const Status status = write();
+    // Another part of the statement has deleted the row: the first change counts.
+    if (!status && !(status.code() == StatusCode::kNotFound && status.sqlstate() != "42P01")) return status;
+  }
+  return context.writer->finish();
 }
 
 Status run_to_end(const PhysicalPlan& plan, ExecContext& context, const std::function<Status(const Batch&)>& sink) {

@@ -14,6 +14,7 @@
 
 namespace ldb::sql {
 
+class RowWriter;
 class SubplanRunner;
 struct RowRules;
 
@@ -41,7 +42,9 @@ struct ExecContext : EvalContext {
   /// Rules of a table that foreign key actions reach; valid as long as the context.
   std::function<Result<const RowRules*>(const Table&)> row_rules;
   std::function<Result<Value>(const Table&, Ordinal)> column_default;
-  std::uint64_t affected = 0;  ///< rows that the statement's INSERT, UPDATE or DELETE changed
+  std::uint64_t affected = 0;                     ///< rows that the statement's INSERT, UPDATE or DELETE changed
+  std::unique_ptr<RowWriter> writer;              ///< of the statement
+  std::vector<std::function<Status()>> deferred;  ///< writes that wait for the end of the statement
   std::unique_ptr<SubplanRunner> runner;
   std::vector<std::unique_ptr<RowBuffer>> common_tables;  ///< by number; null until first read
   std::vector<const RowBuffer*> working_tables;           ///< by number; the rows a recursion step reads
@@ -54,6 +57,11 @@ struct ExecContext : EvalContext {
   void start(const PhysicalStatement& physical, std::span<const Value> values);
   void set_slot(std::size_t slot, Value value) { slots[slot] = std::move(value); }
 };
+
+/// Runs a whole statement: common tables that write, the plan, then what was left for the end.
+Status run_statement(const PhysicalStatement& statement, ExecContext& context, const std::function<Status(const Batch&)>& sink);
+/// Fills a common table that has not been read yet.
+Status materialize(std::size_t cte, ExecContext& context);
 
 /// Runs a plan to its end, batch by batch.
 Status run_to_end(const PhysicalPlan& plan, ExecContext& context, const std::function<Status(const Batch&)>& sink);

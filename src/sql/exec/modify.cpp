@@ -42,11 +42,10 @@ void make_batch(const Table& table, const std::vector<std::vector<Value>>& rows,
 /// Shared by the three: RETURNING's rows are made while writing and handed out afterwards.
 class ModifyOperator : public Operator {
  public:
-  ModifyOperator(const ModifyPlan& plan, ExecContext& context) : plan_(plan), context_(context), writer_(context) {}
+  ModifyOperator(const ModifyPlan& plan, ExecContext& context) : plan_(plan), context_(context), writer_(*context.writer) {}
   Result<bool> next(Batch& out) override {
     if (!done_) {
       LDB_TRY(run());
-      LDB_TRY(writer_.finish());
       done_ = true;
     }
     if (at_ >= results_.size()) return false;
@@ -56,9 +55,16 @@ class ModifyOperator : public Operator {
 
  protected:
   virtual Status run() = 0;
+  /// Now, or at the end of the statement.
+  template <class F>
+  Status write(F f) {
+    if (!context_.statement->defer_writes) return f();
+    context_.deferred.push_back(std::move(f));
+    return {};
+  }
   /// Evaluates RETURNING over `batch`.
   Status returning(const Batch& batch) {
-    context_.affected += batch.selected_count();
+    if (plan_.is_root) context_.affected += batch.selected_count();
     if (!plan_.returning.active || batch.selected_count() == 0) return {};
     Batch result;
     result.columns.resize(plan_.returning.expressions.size());
@@ -85,7 +91,7 @@ class ModifyOperator : public Operator {
 
   const ModifyPlan& plan_;
   ExecContext& context_;
-  RowWriter writer_;
+  RowWriter& writer_;
 
  private:
   bool done_ = false;
@@ -125,7 +131,12 @@ class InsertOperator final : public ModifyOperator {
       kept.push_back(static_cast<std::uint16_t>(row));
       if (insert_.conflict.kind == ConflictAction::Kind::kUpdate && !table.has_hidden_key())
         touched_.insert(encode_row_key(table, values));
-      LDB_TRY(writer_.insert(table, std::move(values)));
+      if (insert_.conflict.kind != ConflictAction::Kind::kError) {
+        LDB_TRY(writer_.insert(table, std::move(values)));
+      } else {
+        LDB_TRY(
+            write([&context = context_, &table, values = std::move(values)] { return context.writer->insert(table, values); }));
+      }
     }
     if (insert_.conflict.kind == ConflictAction::Kind::kUpdate) {
       for (std::size_t at = 0; at < shown.size(); at += kBatchRows) {
@@ -237,7 +248,9 @@ class UpdateOperator final : public ModifyOperator {
       std::vector<Value> old_row;
       for (const std::size_t place : update_.old_row) old_row.push_back(batch.columns[place].value(row));
       const std::string key(batch.columns[update_.row_key].at<std::string_view>(row));
-      LDB_TRY(writer_.update(table, key, old_row, row_values(fresh, row, 0, table.columns.size())));
+      LDB_TRY(write([&context = context_, &table, key, old_row, values = row_values(fresh, row, 0, table.columns.size())] {
+        return context.writer->update(table, key, old_row, values);
+      }));
     }
     for (const ColumnVector& column : batch.columns) fresh.columns.push_back(column);
     return returning(fresh);
@@ -265,7 +278,8 @@ class DeleteOperator final : public ModifyOperator {
         kept.push_back(static_cast<std::uint16_t>(row));
         std::vector<Value> old_row;
         for (const std::size_t place : delete_.old_row) old_row.push_back(batch.columns[place].value(row));
-        LDB_TRY(writer_.erase(*plan_.table, key, old_row));
+        LDB_TRY(write(
+            [&context = context_, &table = *plan_.table, key, old_row] { return context.writer->erase(table, key, old_row); }));
       }
       batch.has_selection = true;
       batch.selection = std::move(kept);

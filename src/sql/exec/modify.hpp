@@ -24,6 +24,7 @@ struct ModifyPlan : PhysicalPlan {
   std::shared_ptr<const Table> table;
   RowRules rules;
   Returning returning;
+  bool is_root = false;  ///< its rows are what the statement reports
 };
 struct InsertPlan final : ModifyPlan {
   ConflictAction conflict;  ///< `values` and `where` over the existing row's columns, then the proposed row's

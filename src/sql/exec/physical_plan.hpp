@@ -51,11 +51,14 @@ struct PhysicalSubplan {
   CompareOp op = CompareOp::kEqual;
   std::size_t operand_count = 0;
   std::vector<std::size_t> slots;
-  PhysicalPtr plan;  ///< null: became a join
+  bool single_row = false;
+  bool is_volatile = false;  ///< runs again for each row even if the outer values are the same (unless there are none)
+  PhysicalPtr plan;          ///< null: became a join
 };
 struct PhysicalCommonTable {
   std::string name;
   PhysicalPtr plan;
+  bool has_side_effects = false;  ///< runs to its end before the statement itself
 };
 
 /// A statement ready to run. Immutable.
@@ -66,6 +69,9 @@ struct PhysicalStatement {
   std::vector<OutputColumn> output;
   std::vector<DataType> parameter_types;
   std::size_t slot_count = 0;
+  std::vector<std::shared_ptr<const Table>> written;  ///< targets of INSERT, UPDATE, DELETE
+  /// Writes wait for the end of the statement, so that no part of it sees what another wrote.
+  bool defer_writes = false;
 };
 
 /// "Seq Scan on t ..." with indentation, one line each; `measured` adds actuals of the run in `context`.

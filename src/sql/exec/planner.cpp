@@ -67,8 +67,18 @@ bool hashes_alike(TypeId a, TypeId b) {
          in({TypeId::kReal, TypeId::kDouble}) || in({TypeId::kDate, TypeId::kTimestamp});
 }
 
+bool plan_is_volatile(LogicalPlan& plan) {
+  bool found = false;
+  for_each_expression(plan, [&](ExpressionPtr& e) { found = found || is_volatile(*e); });
+  for (LogicalPtr& child : plan.children) found = found || plan_is_volatile(*child);
+  return found;
+}
+
 class Planner {
  public:
+  std::vector<std::shared_ptr<const Table>> written;
+  bool returns_subplan = false;
+
   Result<PhysicalPtr> plan(LogicalPlan& logical) {
     LDB_ASSIGN_OR_RETURN(PhysicalPtr physical, make(logical));
     physical->types = types_of(logical.output);
@@ -318,10 +328,16 @@ class Planner {
     return PhysicalPtr(std::move(distinct));
   }
 
+  void note_target(const std::shared_ptr<const Table>& table, const Returning& returning) {
+    written.push_back(table);
+    for (const ExpressionPtr& e : returning.expressions) returns_subplan = returns_subplan || has_subplan(*e);
+  }
+
   // Data changes: expressions over the new row (`row`) and, for UPDATE and DELETE, over the child behind it.
   Result<PhysicalPtr> make_insert(LogicalInsert& insert) {
     auto plan = std::make_unique<InsertPlan>();
     const Places row = places_of(insert.row);
+    note_target(insert.table, insert.returning);
     plan->table = insert.table;
     remap(insert.checks, row);
     for (auto& [ordinal, e] : insert.generated) remap(*e, row);
@@ -342,6 +358,7 @@ class Planner {
     const std::vector<OutputColumn>& input = update.children[0]->output;
     const Places child = places_of(input);
     const Places row = places_of(update.row);
+    note_target(update.table, update.returning);
     plan->table = update.table;
     plan->row_key = child.at(update.row_key);
     for (const OutputColumn& column : update.old_row) plan->old_row.push_back(child.at(column.number));
@@ -362,6 +379,7 @@ class Planner {
   Result<PhysicalPtr> make_delete(LogicalDelete& erase) {
     auto plan = std::make_unique<DeletePlan>();
     const Places child = places_of(erase.children[0]->output);
+    note_target(erase.table, erase.returning);
     plan->table = erase.table;
     plan->row_key = child.at(erase.row_key);
     for (const OutputColumn& column : erase.old_row) plan->old_row.push_back(child.at(column.number));
@@ -384,6 +402,8 @@ Result<std::shared_ptr<const PhysicalStatement>> make_physical(BoundStatement& s
     made.op = subplan->op;
     made.operand_count = subplan->operand_count;
     made.slots = subplan->slots;
+    made.single_row = subplan->single_row;
+    if (subplan->plan) made.is_volatile = plan_is_volatile(*subplan->plan);
     if (subplan->plan) {
       LDB_ASSIGN_OR_RETURN(made.plan, planner.plan(*subplan->plan));
     }
@@ -392,11 +412,16 @@ Result<std::shared_ptr<const PhysicalStatement>> make_physical(BoundStatement& s
   for (CommonTablePlan& cte : statement.ctes) {
     PhysicalCommonTable made;
     made.name = cte.name;
+    made.has_side_effects = cte.has_side_effects;
     if (cte.plan) {
       LDB_ASSIGN_OR_RETURN(made.plan, planner.plan(*cte.plan));
     }
     physical->ctes.push_back(std::move(made));
   }
+  if (auto* modify = dynamic_cast<ModifyPlan*>(physical->root.get())) modify->is_root = true;
+  physical->written = std::move(planner.written);
+  physical->defer_writes = planner.returns_subplan;
+  for (const PhysicalCommonTable& cte : physical->ctes) physical->defer_writes = physical->defer_writes || cte.has_side_effects;
   physical->parameter_types = statement.parameter_types;
   physical->slot_count = statement.slot_count;
   return std::shared_ptr<const PhysicalStatement>(std::move(physical));

@@ -12,6 +12,10 @@ namespace {
 
 constexpr std::size_t kMaxCachedRows = 1 << 20;
 
+Status too_many_rows() {
+  return Status::sql(StatusCode::kInvalidArgument, "21000", "more than one row returned by a subquery used as an expression");
+}
+
 bool holds(CompareOp op, int order) {
   switch (op) {
     case CompareOp::kEqual:
@@ -51,14 +55,14 @@ Status SubplanRunner::run(const PhysicalSubplan& subplan, Outcome& outcome) {
         return {};
       case SubplanKind::kScalar:
         if (outcome.exists || rows.count > 1) {
-          return Status::sql(StatusCode::kInvalidArgument, "21000",
-                             "more than one row returned by a subquery used as an expression");
+          return too_many_rows();
         }
         outcome.exists = true;
         outcome.scalar = batch.columns[0].value(rows[0]);
         break;
       case SubplanKind::kAny:
       case SubplanKind::kAll: {
+        if (subplan.single_row && (outcome.exists || rows.count > 1)) return too_many_rows();
         outcome.exists = true;
         if (!by_set) {
           if (!outcome.rows) outcome.rows = std::make_unique<RowBuffer>(subplan.plan->types);
@@ -88,8 +92,8 @@ Status SubplanRunner::run(const PhysicalSubplan& subplan, Outcome& outcome) {
 Value SubplanRunner::test(const PhysicalSubplan& subplan, const Outcome& outcome, std::span<const ColumnVector> operands,
                           std::size_t row) {
   const bool all = subplan.kind == SubplanKind::kAll;
-  if (!outcome.exists) return Value(all);
   const Value unknown(TypeId::kBoolean, {});
+  if (!outcome.exists) return subplan.single_row ? unknown : Value(all);
   const bool operand_null = std::any_of(operands.begin(), operands.end(), [&](const ColumnVector& c) { return c.is_null(row); });
   if (outcome.set != nullptr && !outcome.rows) {
     if (operand_null && operands.size() == 1) return unknown;
@@ -104,32 +108,24 @@ Value SubplanRunner::test(const PhysicalSubplan& subplan, const Outcome& outcome
   const RowBuffer& rows = outcome.rows ? *outcome.rows : outcome.set->rows();
   bool saw_unknown = false;
   for (std::size_t r = 0; r < rows.size(); ++r) {
-    // A row comparison: = needs all fields equal, <> any different; a NULL makes it unknown unless another field decides.
-    bool decided = false;
+    // Rows: = and <> look at all fields, where one that differs decides whatever the others are; an order goes field by field,
+    // and a NULL before the decision makes it unknown.
+    const bool ordered = subplan.op != CompareOp::kEqual && subplan.op != CompareOp::kNotEqual;
+    int order = 0;
     bool field_unknown = false;
-    for (std::size_t c = 0; c < operands.size() && !decided; ++c) {
+    for (std::size_t c = 0; c < operands.size() && order == 0; ++c) {
       if (operands[c].is_null(row) || rows.column(c).is_null(r)) {
         field_unknown = true;
-        continue;
+        if (ordered) break;
+      } else {
+        order = compare_elements(operands[c], row, rows.column(c), r);
       }
-      const bool equal = compare_elements(operands[c], row, rows.column(c), r) == 0;
-      if (operands.size() > 1 && !equal) decided = true;
     }
-    bool result;
-    if (operands.size() == 1) {
-      if (field_unknown) {
-        saw_unknown = true;
-        continue;
-      }
-      result = holds(subplan.op, compare_elements(operands[0], row, rows.column(0), r));
-    } else if (decided) {
-      result = subplan.op == CompareOp::kNotEqual;
-    } else if (field_unknown) {
+    if (order == 0 && field_unknown) {
       saw_unknown = true;
       continue;
-    } else {
-      result = subplan.op == CompareOp::kEqual;
     }
+    const bool result = holds(subplan.op, order);
     if (result != all) return Value(!all);
   }
   return saw_unknown ? unknown : Value(all);
@@ -143,7 +139,8 @@ Result<const SubplanRunner::Outcome*> SubplanRunner::outcome_for(std::size_t id,
     put_u8(key, value.is_null() ? 0 : 1);
     if (!value.is_null()) encode_cell(value, key);
   }
-  if (const auto found = state.cache.find(key); found != state.cache.end()) return &found->second;
+  const bool cached = !subplan.is_volatile || subplan.slots.empty();
+  if (const auto found = state.cache.find(key); cached && found != state.cache.end()) return &found->second;
   // The inner run may evaluate this very subplan's siblings with the same slots, so slots are set last and restored after.
   std::vector<Value> saved;
   for (std::size_t i = 0; i < subplan.slots.size(); ++i) {
@@ -153,6 +150,7 @@ Result<const SubplanRunner::Outcome*> SubplanRunner::outcome_for(std::size_t id,
   const Status status = run(subplan, scratch);
   for (std::size_t i = 0; i < subplan.slots.size(); ++i) context_.set_slot(subplan.slots[i], std::move(saved[i]));
   LDB_TRY(status);
+  if (!cached) return &scratch;
   state.cached_rows += 1 + (scratch.rows ? scratch.rows->size() : 0) + (scratch.set ? scratch.set->rows().size() : 0);
   if (state.cached_rows > kMaxCachedRows) {
     state.cache.clear();

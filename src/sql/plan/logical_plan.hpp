@@ -282,6 +282,7 @@ struct Subplan {
   CompareOp op = CompareOp::kEqual;  ///< kAny, kAll: operands op columns (rows: kEqual and kNotEqual only)
   std::size_t operand_count = 0;
   std::vector<std::size_t> slots;
+  bool single_row = false;  ///< kAny for (a, b) = (SELECT ...): more than one row is an error, none gives NULL
   LogicalPtr plan;
 };
 struct CommonTablePlan {

@@ -235,11 +235,7 @@ Status SchemaChanger::set_type(const ast::AlterCommand& command, const Table& ta
     return std::find(index.columns.begin(), index.columns.end(), ordinal) != index.columns.end();
   });
   const bool in_key = std::find(table.key_columns.begin(), table.key_columns.end(), ordinal) != table.key_columns.end();
-  if (command.expression != nullptr || !reads_as(column.type, type)) {
-    return unsupported("changing a column from " + column.type.to_string() + " to " + type.to_string() +
-                           " (only changes that every stored value already fits)",
-                       command.position);
-  }
+  if (command.expression != nullptr || !reads_as(column.type, type)) return rewrite_column(command, table, ordinal, type);
   if ((in_index || in_key) && type.id != column.type.id && !(is_integer_type(type.id) || is_string_type(type.id))) {
     return unsupported("changing the type of an indexed column", command.position);
   }
@@ -248,6 +244,63 @@ Status SchemaChanger::set_type(const ast::AlterCommand& command, const Table& ta
     LDB_ASSIGN_OR_RETURN(column.missing, cast_value(column.missing, type, CastContext::kAssignment));
   }
   return editor().update_column(table, column);
+}
+
+/// A type that stored values do not fit: a new column takes the place of the old one, so that rows which other nodes write
+/// meanwhile in the old type are never misread.
+Status SchemaChanger::rewrite_column(const ast::AlterCommand& command, const Table& table, Ordinal ordinal,
+                                     const DataType& type) {
+  const Column old = table.columns[ordinal];
+  const auto uses = [&](const std::vector<Ordinal>& columns) {
+    return std::find(columns.begin(), columns.end(), ordinal) != columns.end();
+  };
+  bool used = uses(table.key_columns);
+  for (const Index& index : table.indexes) used = used || uses(index.columns);
+  for (const TableConstraint& constraint : table.constraints) used = used || uses(constraint.columns);
+  for (const Reference& reference : table.references) {
+    const auto child = catalog().find_table(reference.table);
+    const TableConstraint* constraint = child ? child->find_constraint(reference.constraint) : nullptr;
+    const auto& ids = constraint ? constraint->referenced_columns : std::vector<ColumnId>();
+    used = used || std::find(ids.begin(), ids.end(), old.id) != ids.end();
+  }
+  for (const Column& column : table.columns) used = used || static_cast<bool>(column.generated);
+  if (command.expression == nullptr && !can_cast(old.type.id, type.id, CastContext::kAssignment)) {
+    return bind_error("42804", "column \"" + old.name + "\" cannot be cast automatically to type " + type.to_string(),
+                      command.position);
+  }
+  Column made;
+  made.name = old.name + "!";
+  made.type = type;
+  made.position = old.position;
+  made.missing = Value(type.id, {});
+  if (old.default_value) {
+    const BindEnvironment environment = host_.environment();
+    Binder binder(environment, 0);
+    const auto bound = binder.bind_constant_expression(*old.default_value.parsed->expression, type, "DEFAULT expression");
+    if (!bound) {
+      return bind_error("42804",
+                        "default for column \"" + old.name + "\" cannot be cast automatically to type " + type.to_string(),
+                        command.position);
+    }
+  }
+  if (used) {
+    return unsupported("changing a column from " + old.type.to_string() + " to " + type.to_string() +
+                           " while a key, an index, a constraint or a generated column uses it",
+                       command.position);
+  }
+  LDB_ASSIGN_OR_RETURN(const ColumnId id, editor().add_column(table, made));
+  LDB_TRY(host_.refresh());
+  const std::string value = command.expression ? to_sql(*command.expression) : quote_identifier(old.name);
+  LDB_TRY(host_.run_internal("UPDATE " + quoted(table.name) + " SET " + quote_identifier(made.name) + " = " + value).status());
+  LDB_TRY(editor().drop_column(*catalog().find_table(table.id), *catalog().find_table(table.id)->find_column(old.id)));
+  LDB_TRY(host_.refresh());
+  const auto changed = catalog().find_table(table.id);
+  Column final_column = changed->columns[*changed->find_column(id)];
+  final_column.name = old.name;
+  final_column.default_value = old.default_value;
+  if (old.not_null) LDB_TRY(check_not_null(*changed, changed->columns[*changed->find_column(id)]));
+  final_column.not_null = old.not_null;
+  return editor().update_column(*changed, final_column);
 }
 
 Status SchemaChanger::add_constraint(const ast::Constraint& constraint, const std::string* column, TableId id) {

@@ -39,6 +39,8 @@ class SchemaChanger {
   explicit SchemaChanger(SchemaHost& host) : host_(host) {}
   /// The command tag.
   Result<std::string> run(const ast::Statement& statement, std::string_view source_text);
+  /// Tables that TRUNCATE emptied.
+  const std::vector<std::shared_ptr<const Table>>& truncated() const { return truncated_; }
 
  private:
   // schema_changer.cpp
@@ -80,6 +82,7 @@ class SchemaChanger {
   Status add_column(const ast::AlterCommand& command, const Table& table);
   Status drop_column(const ast::AlterCommand& command, const Table& table);
   Status set_type(const ast::AlterCommand& command, const Table& table, Ordinal ordinal);
+  Status rewrite_column(const ast::AlterCommand& command, const Table& table, Ordinal ordinal, const DataType& type);
   Status add_constraint(const ast::Constraint& constraint, const std::string* column, TableId table);
   Status drop_constraint(const ast::AlterCommand& command, const Table& table);
   Status validate(const Table& table, const TableConstraint& constraint);
@@ -94,6 +97,7 @@ class SchemaChanger {
   CatalogEditor editor() { return CatalogEditor(host_.rows(), catalog()); }
 
   SchemaHost& host_;
+  std::vector<std::shared_ptr<const Table>> truncated_;
 };
 
 /// "schema"."table", quoted where needed.

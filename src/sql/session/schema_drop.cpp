@@ -331,6 +331,7 @@ Result<std::string> SchemaChanger::truncate(const ast::Truncate& s) {
               .status());
     }
   }
+  truncated_ = std::move(tables);
   return std::string("TRUNCATE TABLE");
 }
 

@@ -43,7 +43,6 @@ struct PreparedStatement {
   std::uint64_t catalog_version = 0;
   std::string search_path;
   std::vector<ColumnInfo> columns;
-  std::map<TableId, std::shared_ptr<const Table>> written;
 };
 
 /// See SqlSession. `shared` outlives it.
@@ -111,7 +110,7 @@ class Session final : public SqlSession, public SchemaHost, public SessionAccess
   void prepare_context(ExecContext& context);
   Result<ResultSet> run_plan(const PhysicalStatement& plan, ast::StatementKind kind, std::span<const Value> parameters,
                              ExecContext& context);
-  Status note_written(const ast::Statement& s);
+  void note_written(std::vector<std::shared_ptr<const Table>> tables);
   Result<const RowRules*> rules_for(const Table& table);
   std::string_view current_schema() const;
 

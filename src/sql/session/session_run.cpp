@@ -83,7 +83,6 @@ Status Session::make_plan(PreparedStatement& prepared) {
   prepared.parameter_types = prepared.plan->parameter_types;
   prepared.catalog_version = transaction_->catalog->version();
   prepared.search_path = path;
-  prepared.written.clear();
   return {};
 }
 
@@ -187,7 +186,7 @@ Result<ResultSet> Session::run_plan(const PhysicalStatement& plan, ast::Statemen
   for (const OutputColumn& column : plan.output) columns.push_back({column.name, column.type});
   std::vector<Value> rows;
   std::uint64_t count = 0;
-  LDB_TRY(run_to_end(*plan.root, context, [&](const Batch& batch) {
+  LDB_TRY(run_statement(plan, context, [&](const Batch& batch) {
     const RowSet selected = batch.rows();
     count += selected.count;
     rows.reserve(rows.size() + selected.count * columns.size());
@@ -201,20 +200,7 @@ Result<ResultSet> Session::run_plan(const PhysicalStatement& plan, ast::Statemen
 }
 
 /// Remembers the definition of the tables that a data change may write, foreign key actions included, for the check at commit.
-Status Session::note_written(const ast::Statement& s) {
-  ast::QualifiedName name;
-  if (const auto* insert = s.as<ast::Insert>()) name = insert->table.name;
-  if (const auto* update = s.as<ast::Update>()) name = update->table.name;
-  if (const auto* erase = s.as<ast::Delete>()) name = erase->table.name;
-  std::vector<std::string> schemas = settings_.search_path();
-  if (!name.schema.empty()) schemas = {std::string(name.schema)};
-  std::vector<std::shared_ptr<const Table>> open;
-  for (const std::string& schema : schemas) {
-    if (auto table = transaction_->catalog->find_table(RelationName{options_.database, schema, std::string(name.name)})) {
-      open.push_back(std::move(table));
-      break;
-    }
-  }
+void Session::note_written(std::vector<std::shared_ptr<const Table>> open) {
   while (!open.empty()) {
     const auto table = std::move(open.back());
     open.pop_back();
@@ -223,7 +209,6 @@ Status Session::note_written(const ast::Statement& s) {
       if (auto child = transaction_->catalog->find_table(reference.table)) open.push_back(std::move(child));
     }
   }
-  return {};
 }
 
 Result<ResultSet> Session::run(PreparedStatement& prepared, std::span<const Value> parameters) {
@@ -231,15 +216,14 @@ Result<ResultSet> Session::run(PreparedStatement& prepared, std::span<const Valu
   using Kind = ast::StatementKind;
   if (is_plannable(s.kind)) {
     LDB_TRY(make_plan(prepared));
-    if (s.kind != Kind::kSelect) {
+    if (!prepared.plan->written.empty()) {
       if (settings_.read_only() || transaction_->rows->options().read_only) {
-        static constexpr std::array kVerbs{"INSERT", "UPDATE", "DELETE"};
-        return Status::sql(StatusCode::kInvalidArgument, "25006",
-                           std::string("cannot execute ") +
-                               kVerbs[static_cast<std::size_t>(s.kind) - static_cast<std::size_t>(Kind::kInsert)] +
-                               " in a read-only transaction");
+        static constexpr std::array kVerbs{"SELECT", "INSERT", "UPDATE", "DELETE"};
+        return Status::sql(
+            StatusCode::kInvalidArgument, "25006",
+            std::string("cannot execute ") + kVerbs[static_cast<std::size_t>(s.kind)] + " in a read-only transaction");
       }
-      LDB_TRY(note_written(s));
+      note_written(prepared.plan->written);
     }
     ExecContext context;
     return run_plan(*prepared.plan, s.kind, parameters, context);
@@ -401,11 +385,7 @@ Result<ResultSet> Session::run_schema_change(const ast::Statement& s, std::strin
   SchemaChanger changer(*this);
   LDB_ASSIGN_OR_RETURN(std::string tag, changer.run(s, text));
   if (s.kind == ast::StatementKind::kTruncate) {
-    for (const ast::RelationRef& ref : s.as<ast::Truncate>()->tables) {
-      ast::Delete like;
-      like.table.name = ref.name;
-      LDB_TRY(note_written(like));
-    }
+    note_written(changer.truncated());
     return tagged(std::move(tag));
   }
   if (transaction_->rows->has_writes()) LDB_TRY(refresh());
@@ -435,7 +415,7 @@ Result<ResultSet> Session::run_explain(const ast::Explain& s, std::span<const Va
   for (const Value& value : parameters) types.push_back({value.type(), -1, 0});
   LDB_ASSIGN_OR_RETURN(const auto planned, plan(*s.statement, parameters.size(), std::move(types)));
   if (!analyze) return text_rows("QUERY PLAN", explain(*planned, nullptr), "EXPLAIN");
-  if (s.statement->kind != ast::StatementKind::kSelect) LDB_TRY(note_written(*s.statement));
+  note_written(planned->written);
   ExecContext context;
   context.measure = true;
   const std::int64_t start = rt::monotonic_ns();

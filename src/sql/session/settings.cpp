@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "sql/parse/to_sql.hpp"
+
 namespace ldb::sql {
 namespace {
 
@@ -27,7 +29,7 @@ constexpr std::array kSettings{
     Known{"intervalstyle", "postgres", "postgres", "How intervals are printed."},
     Known{"lc_collate", "C", "C", "Order of text."},
     Known{"max_identifier_length", "63", "63", "Longest name."},
-    Known{"search_path", "public", nullptr, "Schemas that unqualified names are looked up in."},
+    Known{"search_path", "\"$user\", public", nullptr, "Schemas that unqualified names are looked up in."},
     Known{"server_encoding", "UTF8", "UTF8", "Encoding of stored text."},
     Known{"server_version", "15.0 (ldb 0.1)", "15.0 (ldb 0.1)", "Version of PostgreSQL that this behaves as."},
     Known{"server_version_num", "150000", "150000", "The same as a number."},
@@ -64,18 +66,47 @@ std::string isolation_name(IsolationLevel level) {
   return level == IsolationLevel::kSnapshot ? "repeatable read" : "serializable";
 }
 
+/// a, "b c", "$user": without the last, which names a schema that nobody has.
+std::vector<std::string> names_in(std::string_view list) {
+  std::vector<std::string> names;
+  std::string name;
+  bool quoted = false;
+  const auto add = [&] {
+    if (!name.empty() && name != "$user") names.push_back(name);
+    name.clear();
+  };
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    const char c = list[i];
+    if (c == '"' && quoted && i + 1 < list.size() && list[i + 1] == '"') {
+      name.push_back(list[++i]);
+    } else if (c == '"') {
+      quoted = !quoted;
+    } else if (c == ',' && !quoted) {
+      add();
+    } else if (c != ' ' || quoted) {
+      name.push_back(c);
+    }
+  }
+  add();
+  return names;
+}
+
 }  // namespace
 
 Settings::Settings(IsolationLevel isolation, SyncPolicy sync) : isolation_(isolation), sync_(sync) {
   for (const Known& known : kSettings) values_[known.name] = known.initial;
   values_["default_transaction_isolation"] = values_["transaction_isolation"] = isolation_name(isolation);
   values_["synchronous_commit"] = sync == SyncPolicy::kSync ? "on" : "off";
-  search_path_ = {"public"};
+  search_path_ = names_in(values_["search_path"]);
 }
 
 Status Settings::apply(const std::string& name, const std::string& value) {
   const Known* known = find(name);
-  if (known == nullptr) return unknown(name);
+  if (known == nullptr) {
+    if (name.find('.') == std::string::npos) return unknown(name);
+    values_[name] = value;  // as in PostgreSQL, a name with a dot is the application's own
+    return {};
+  }
   std::string stored = value;
   if (known->fixed != nullptr) {
     const std::string a = lower(value);
@@ -120,17 +151,7 @@ Status Settings::apply(const std::string& name, const std::string& value) {
       return invalid(name, value);
     }
   } else if (name == "search_path") {
-    search_path_.clear();
-    std::size_t at = 0;
-    while (at <= value.size()) {
-      const std::size_t comma = std::min(value.find(',', at), value.size());
-      std::string part = value.substr(at, comma - at);
-      while (!part.empty() && part.front() == ' ') part.erase(part.begin());
-      while (!part.empty() && part.back() == ' ') part.pop_back();
-      if (part.size() >= 2 && part.front() == '"' && part.back() == '"') part = part.substr(1, part.size() - 2);
-      if (!part.empty() && part != "$user") search_path_.push_back(part);
-      at = comma + 1;
-    }
+    search_path_ = names_in(value);
   }
   values_[name] = stored;
   return {};
@@ -141,17 +162,18 @@ Status Settings::set(std::string_view name, std::string value) { return apply(lo
 Status Settings::set(const ast::SetVariable& s, bool in_transaction) {
   const std::string name = lower(s.name);
   const Known* known = find(name);
-  if (known == nullptr) return unknown(s.name);
+  const bool custom = known == nullptr && name.find('.') != std::string::npos;
+  if (known == nullptr && !custom) return unknown(s.name);
   if (s.from_current) return {};
   if (s.interval) return Status::sql(StatusCode::kUnsupported, "0A000", "SET TIME ZONE INTERVAL is not supported");
   std::string value;
   if (s.to_default) {
-    value = known->initial;
+    value = custom ? "" : known->initial;
     if (name == "default_transaction_isolation" || name == "transaction_isolation") value = "repeatable read";
   }
   for (const ast::OptionValue& item : s.values) {
     if (!value.empty()) value += ", ";
-    value += item.text;
+    value += name == "search_path" ? quote_identifier(item.text) : std::string(item.text);
   }
   if (s.scope == ast::SetScope::kLocal && !in_transaction) return {};  // a warning in PostgreSQL: no effect outside a transaction
   if (in_transaction) {
@@ -177,8 +199,13 @@ Status Settings::reset(const ast::Reset& s) {
     }
     return {};
   }
-  const Known* known = find(lower(s.name));
-  if (known == nullptr) return unknown(s.name);
+  const std::string name = lower(s.name);
+  const Known* known = find(name);
+  if (known == nullptr) {
+    if (!values_.contains(name)) return unknown(s.name);
+    values_[name].clear();
+    return {};
+  }
   if (known->fixed != nullptr || *known->initial == 0) return {};
   return apply(known->name, known->initial);
 }
