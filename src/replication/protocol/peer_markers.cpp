@@ -31,7 +31,8 @@ void PeerMarkers::forget(const NodeId& member) {
 }
 
 void PeerMarkers::advance(Member& member, const VersionVector& applied) {
-  // All that the member had applied, not only its present stream: it may have ended an earlier stream whose last commits are not here.
+  // All that the member had applied, not only its present stream: it may have ended an earlier stream whose last commits are not
+  // here.
   const auto reached = [&](const std::optional<Offer>& offer) {
     return offer && applied.covers(Dot{offer->marker.origin, offer->marker.sequence}) && applied.covers(offer->marker.applied);
   };

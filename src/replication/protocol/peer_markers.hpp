@@ -12,9 +12,9 @@ namespace ldb::replication {
 
 /// Collects markers of members and turns them into the stable vector. Pure; one thread.
 ///
-/// A marker counts once the receiver has applied all that the member had applied. Each comes with the member's own list of members:
-/// as long as the lists differ nothing is stable, since a member that only the other knows may still write against an old state.
-/// So in a ring or a star, where nobody knows everybody, dead rows are kept.
+/// A marker counts once the receiver has applied all that the member had applied. Each comes with the member's own list of
+/// members: as long as the lists differ nothing is stable, since a member that only the other knows may still write against an
+/// old state. So in a ring or a star, where nobody knows everybody, dead rows are kept.
 class PeerMarkers {
  public:
   /// Ascending, this node included. Members that are gone are forgotten.

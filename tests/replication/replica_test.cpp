@@ -1,0 +1,133 @@
+// The shared state of a replicator, without peers or threads.
+#include "replication/replica.hpp"
+
+#include <catch2/catch.hpp>
+
+#include "fixture.hpp"
+#include "txn/keys.hpp"
+
+using namespace ldb;
+using namespace ldb::replication;
+
+namespace {
+
+struct Lone {
+  std::unique_ptr<StorageEngine> engine = new_memory_engine();
+  std::unique_ptr<Clock> clock = new_hybrid_clock();
+  std::unique_ptr<ConflictResolver> resolver = new_last_write_wins_resolver();
+
+  std::unique_ptr<Replica> open() {
+    ReplicatorServices services;
+    services.engine = engine.get();
+    services.clock = clock.get();
+    services.resolver = resolver.get();
+    services.log_sink = &null_log_sink();
+    services.self = NodeId{"a"};
+    auto replica = std::make_unique<Replica>(services, test::quick());
+    REQUIRE(replica->open().is_ok());
+    return replica;
+  }
+};
+
+CommitRequest insert(Replica& replica, const std::string& key) {
+  CommitRequest request;
+  request.view_sequence = replica.engine().view()->sequence();
+  request.dependencies = replica.applier().applied(nullptr).value();
+  request.writes.push_back({RowWrite::Kind::kInsert, test::kTable, key, {}, {{ColumnId{1}, "v"}}});
+  return request;
+}
+
+VersionVector one(std::uint64_t origin, std::uint64_t sequence) {
+  VersionVector vector;
+  vector.set({origin}, {sequence, {sequence}, 0});
+  return vector;
+}
+
+}  // namespace
+
+TEST_CASE("A failed install closes the node, and keeps no index build waiting") {
+  Lone lone;
+  const auto replica = lone.open();
+  WriteBatch batch;
+  batch.put(std::string(1, kStagingSpace) + keys::row(test::kTable, "k"), "no image");
+  REQUIRE(lone.engine->write(std::move(batch), SyncPolicy::kSync));
+  CHECK_FALSE(replica->install(one(7, 3)).is_ok());
+  CHECK(replica->build_index(test::kTable, {5}).code() == StatusCode::kUnavailable);
+  CHECK(replica->readable().code() == StatusCode::kUnavailable);
+  CHECK(replica->commit(insert(*replica, "x")).error().code() == StatusCode::kUnavailable);
+}
+
+TEST_CASE("A fresh directory is verified, one that had peers is not, and its first write begins a new stream") {
+  Lone lone;
+  OriginId first;
+  {
+    const auto replica = lone.open();
+    first = replica->identity().origin;
+    REQUIRE(replica->add_member({NodeId{"b"}, "b"}).is_ok());
+    REQUIRE(replica->commit(insert(*replica, "x")));
+    CHECK(replica->identity().origin == first);
+  }
+  const auto replica = lone.open();
+  CHECK(replica->identity().origin == first);
+  REQUIRE(replica->commit(insert(*replica, "y")));
+  CHECK(replica->identity().origin != first);
+}
+
+TEST_CASE("Debts to a member survive a restart and end when what is owed has been applied") {
+  Lone lone;
+  {
+    const auto replica = lone.open();
+    REQUIRE(replica->add_member({NodeId{"b"}, "b"}).is_ok());
+    HelloAnswer answer;
+    answer.from = {NodeId{"b"}, 1, {7}};
+    answer.knowledge.floor = one(7, 3);
+    REQUIRE(replica->greeted(NodeId{"b"}, answer).is_ok());
+    CHECK(replica->readable().code() == StatusCode::kUnavailable);
+  }
+  const auto replica = lone.open();
+  CHECK(replica->readable().message().find("b") != std::string_view::npos);
+  REQUIRE(replica->install(one(7, 2)).is_ok());
+  REQUIRE(replica->settle_debts().is_ok());
+  CHECK_FALSE(replica->readable().is_ok());
+  REQUIRE(replica->install(one(7, 4)).is_ok());
+  REQUIRE(replica->settle_debts().is_ok());
+  CHECK(replica->readable().is_ok());
+  CHECK(replica->commit(insert(*replica, "x")));
+}
+
+TEST_CASE("What a copy brought beyond the own log is added to the log start") {
+  Lone lone;
+  const auto replica = lone.open();
+  REQUIRE(replica->commit(insert(*replica, "x")));
+  const OriginId own = replica->identity().origin;
+  VersionVector theirs = one(7, 4);
+  theirs.set(own, replica->applier().submitted().get(own));
+  REQUIRE(replica->install(theirs).is_ok());
+  const auto start = replica->state().log_start();
+  REQUIRE(start);
+  CHECK(start->vector.get({7}).sequence == 4);
+  CHECK(start->vector.get(own).sequence == 0);
+}
+
+TEST_CASE("Damaged node state is reported as such") {
+  Lone lone;
+  { lone.open(); }
+  for (const char* name : {"log_start", "collection_floor", "debts", "install"}) {
+    CAPTURE(name);
+    for (const std::string& value : {std::string(), std::string("\x01\xff"), std::string("\x01\x01\x01\x05")}) {
+      WriteBatch batch;
+      batch.put(keys::node(name), value);
+      REQUIRE(lone.engine->write(std::move(batch), SyncPolicy::kSync));
+      NodeState state(*lone.engine);
+      CHECK(state.load().code() == StatusCode::kCorruption);
+    }
+    WriteBatch newer;
+    newer.put(keys::node(name), "\x02");
+    REQUIRE(lone.engine->write(std::move(newer), SyncPolicy::kSync));
+    NodeState state(*lone.engine);
+    CHECK(state.load().code() == StatusCode::kUnsupported);
+    WriteBatch batch;
+    batch.erase(keys::node(name));
+    REQUIRE(lone.engine->write(std::move(batch), SyncPolicy::kSync));
+  }
+}
