@@ -1,4 +1,4 @@
-// to_char().
+// to_char(), to_date(), to_timestamp().
 #include "sql/expr/format_picture.hpp"
 #include "sql/expr/kernels.hpp"
 #include "sql/types/datetime.hpp"
@@ -42,6 +42,11 @@ void register_format_functions(FunctionRegistry& r) {
   add_function(r, "to_char", [](float v, string_view picture) { return format_double(v, 6, picture); });
   add_function(r, "to_char", [](double v, string_view picture) { return format_double(v, 15, picture); });
   add_function(r, "to_char", [](Decimal v, string_view picture) { return format_decimal(v, picture); });
+  add_function(r, "to_timestamp", [](string_view text, string_view picture) { return parse_formatted_timestamp(text, picture); });
+  add_function(r, "to_date", [](string_view text, string_view picture) -> Result<Date> {
+    LDB_ASSIGN_OR_RETURN(const Timestamp t, parse_formatted_timestamp(text, picture));
+    return to_date(t);
+  });
   r.add(to_char_of_time<Timestamp>(format_timestamp));
   r.add(to_char_of_time<Interval>([](Interval i, string_view picture) { return format_interval(i, picture); }));
 }

@@ -1,4 +1,4 @@
-// Format pictures of to_char(), to_date(), to_timestamp(), to_number(): cutting them into nodes, and the three writers. Semantics
+// Format pictures of to_char(), to_date(), to_timestamp(): cutting them into nodes, and the three writers. Semantics
 // are those of PostgreSQL's formatting.c under the C locale. Internal to src/sql/expr.
 #pragma once
 
@@ -122,7 +122,6 @@ Result<std::string> format_decimal(const Decimal& v, std::string_view format);
 Result<std::string> format_integer(std::int64_t v, std::string_view format);
 /// `digits`: DBL_DIG or FLT_DIG.
 Result<std::string> format_double(double v, int digits, std::string_view format);
-Result<Decimal> parse_number(std::string_view text, std::string_view format);
 
 /// The value must be finite.
 Result<std::string> format_timestamp(Timestamp t, std::string_view format);

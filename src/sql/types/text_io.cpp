@@ -61,12 +61,14 @@ std::string shortest_digits(T v) {
   const char* end = std::to_chars(text, text + sizeof text, v, std::chars_format::scientific).ptr;
   const Wide above = (Wide{v} + Wide{std::nextafter(v, static_cast<T>(INFINITY))}) / 2;
   const Wide below = (Wide{v} + Wide{std::nextafter(v, static_cast<T>(-INFINITY))}) / 2;
-  const auto is_midpoint = [&] {
+  const auto is_inside = [&] {
     Wide wide = 0;
+    T narrow = 0;
     std::from_chars(text, end, wide);
-    return wide == above || wide == below;
+    std::from_chars(text, end, narrow);
+    return narrow == v && wide != above && wide != below;
   };
-  for (int precision = 1; precision < std::numeric_limits<T>::max_digits10 && is_midpoint(); ++precision) {
+  for (int precision = 1; precision < std::numeric_limits<T>::max_digits10 && !is_inside(); ++precision) {
     end = std::to_chars(text, text + sizeof text, v, std::chars_format::scientific, precision).ptr;
   }
   std::string s(text, static_cast<std::size_t>(end - text));
