@@ -98,7 +98,7 @@ void LsmEngine::take_group(LsmWrite& until, std::vector<LsmWrite*>& group) {
 Status LsmEngine::commit_group(const std::vector<LsmWrite*>& group) {
   LDB_TRY(log_->poisoned());
   LDB_TRY(make_room());
-  const LogPosition synced_before = log_->synced_end();
+  const std::uint64_t syncs_before = log_->syncs();
   if (Status status = log_group(group); !status) {
     return Status(StatusCode::kOutcomeUnknown, std::string(status.message())).with_detail(status.to_string());
   }
@@ -120,7 +120,7 @@ Status LsmEngine::commit_group(const std::vector<LsmWrite*>& group) {
     rt::MutexLock lock(mutex_);
     switch_memtable();
   }
-  if (log_->synced_end() != synced_before) notify_log_listener();
+  if (log_->syncs() != syncs_before) notify_log_listener();
   return {};
 }
 

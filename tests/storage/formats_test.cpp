@@ -133,6 +133,7 @@ TEST_CASE("No bytes make the batch reader or the edit decoder misbehave") {
       ++count;
       sum += hash64(op.key) + hash64(op.value);
     }
+    CAPTURE(sum);
     if (round % 4 == 0) {
       REQUIRE(reader.ok());
       REQUIRE(count == batch.operations().size());

@@ -9,7 +9,7 @@
 
 namespace ldb::storage {
 
-constexpr std::uint64_t kTableMagic = 0x31305453534244cbULL;
+constexpr std::uint64_t kTableMagic = 0x313054535342444cULL;  ///< "LDBSST01"
 constexpr std::uint32_t kTableVersion = 1;
 constexpr std::size_t kBlockTrailerBytes = 10;  ///< layout, compression, checksum
 constexpr std::size_t kFooterBytes = 72;

@@ -23,6 +23,7 @@ Result<std::unique_ptr<Log>> Log::open(Options options, LogState state) {
   } else {
     LDB_TRY(log->sync_recovered(state));
     LDB_TRY(log->continue_segment(state.tail));
+    log->vouched_at_sync_ = UINT64_MAX;  // the first record says that all of this is durable
   }
   log->offset_ = log->buffer_offset_ = state.tail.offset;
   rt::MutexLock lock(log->mutex_);
@@ -138,11 +139,13 @@ void Log::encode(RecordType type, std::uint8_t flags, std::uint64_t sequence, st
   header.sequence = sequence;
   header.body_size = static_cast<std::uint32_t>(body.size());
   header.body_checksum = body_checksum;
-  const LogPosition synced = synced_end();
-  if (synced != last_vouched_ || type == RecordType::kMark) {
+  if (const std::uint64_t syncs = syncs_.load(std::memory_order_acquire);
+      syncs != vouched_at_sync_ || type == RecordType::kMark) {
+    vouched_at_sync_ = syncs;
     header.flags |= kRecordVouches;
-    header.vouched = last_vouched_ = synced;
+    header.vouched = last_vouched_ = synced_end();
   }
+  wants_mark_ = type != RecordType::kMark;
   encode_record_header(buffer_, header, current_.generation, offset_);
   buffer_.append(body);
   offset_ += header.total_size();
@@ -199,7 +202,6 @@ Status Log::sync_older(std::uint64_t before_segment) {
   while (!unsynced_.empty() && unsynced_.front().number < before_segment) {
     Unsynced& oldest = unsynced_.front();
     if (Status status = oldest.file->sync(); !status) return poison(status);
-    syncs_.fetch_add(1, std::memory_order_relaxed);
     set_synced({oldest.number, oldest.end});
     if (Status status = oldest.file->close(); !status) return poison(status);
     unsynced_.pop_front();
@@ -210,6 +212,7 @@ Status Log::sync_older(std::uint64_t before_segment) {
 void Log::set_synced(LogPosition position) {
   rt::MutexLock lock(mutex_);
   synced_ = std::max(synced_, position);
+  syncs_.fetch_add(1, std::memory_order_release);
 }
 
 Status Log::sync() {
@@ -221,7 +224,6 @@ Status Log::sync() {
   LDB_TRY(sync_older(target.segment));
   if (synced_end() >= target) return {};
   if (Status status = current_.file->sync(); !status) return poison(status);
-  syncs_.fetch_add(1, std::memory_order_relaxed);
   set_synced(target);
   return {};
 }
@@ -241,7 +243,6 @@ Status Log::sync_to(LogPosition position) {
   auto file = options_.file_system->open_writable(segment_path(target.segment), OpenMode::kExisting);
   if (!file) return file.error();
   if (Status status = (*file)->sync(); !status) return poison(status);
-  syncs_.fetch_add(1, std::memory_order_relaxed);
   set_synced(target);
   return {};
 }
@@ -250,7 +251,7 @@ Status Log::close() {
   if (closed_) return {};
   closed_ = true;
   Status status = sync();
-  if (status && last_vouched_ != position()) {
+  if (status && wants_mark_) {
     status = append(RecordType::kMark, 0, 0, record_body_checksum({}), {});
     if (status) status = sync();
   }
@@ -281,7 +282,7 @@ LogPosition Log::begin() const {
   return std::max(begin_, released_);
 }
 
-Status Log::poisoned() const {
+Status Log::poisoned_slowly() const {
   rt::MutexLock lock(mutex_);
   return poisoned_;
 }
@@ -289,6 +290,7 @@ Status Log::poisoned() const {
 Status Log::poison(const Status& cause) {
   rt::MutexLock lock(mutex_);
   if (poisoned_) {
+    poisoned_flag_.store(true, std::memory_order_release);
     poisoned_ = cause.with_context("the log failed and refuses writes until the engine is reopened");
     if (options_.log_sink != nullptr) options_.log_sink->log(LogLevel::kError, "storage", poisoned_.message());
   }

@@ -58,7 +58,7 @@ class Log {
 
   LogPosition synced_end() const;
   LogPosition begin() const;
-  Status poisoned() const;
+  Status poisoned() const { return poisoned_flag_.load(std::memory_order_acquire) ? poisoned_slowly() : Status(); }
   std::string segment_path(std::uint64_t number) const;
 
   /// What a reader may read of a segment: bytes below the result. kNotFound when `position` was released.
@@ -98,6 +98,7 @@ class Log {
   Status change_segment();
   void encode(RecordType type, std::uint8_t flags, std::uint64_t sequence, std::uint64_t body_checksum, std::string_view body);
   Status poison(const Status& cause);
+  Status poisoned_slowly() const;
   Status sync_older(std::uint64_t before_segment) LDB_REQUIRES(sync_mutex_);
   void set_synced(LogPosition position);
 
@@ -109,6 +110,8 @@ class Log {
   std::uint64_t buffer_offset_ = 0;  // file offset of buffer_[0]
   std::string buffer_;
   LogPosition last_vouched_;
+  std::uint64_t vouched_at_sync_ = 0;  // value of syncs_ when last_vouched_ was taken
+  bool wants_mark_ = false;            // there are records that nothing vouches for yet
   bool closed_ = false;
 
   rt::Mutex sync_mutex_;  // serializes syncs; before mutex_
@@ -126,6 +129,7 @@ class Log {
   LogPosition begin_ LDB_GUARDED_BY(mutex_);
   LogPosition released_ LDB_GUARDED_BY(mutex_);
   Status poisoned_ LDB_GUARDED_BY(mutex_);
+  rt::Atomic<bool> poisoned_flag_{false};
 
   rt::Atomic<std::uint64_t> syncs_{0};
   rt::Atomic<std::uint64_t> bytes_written_{0};
