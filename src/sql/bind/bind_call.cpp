@@ -88,6 +88,10 @@ Result<ExpressionPtr> Binder::bind_call(const ast::FunctionCall& call, Level& le
 
 Result<ExpressionPtr> Binder::bind_aggregate(const ast::FunctionCall& call, Level& level) {
   const std::string name(call.name.name);
+  if (Level* outer = aggregate_level(call, level); outer != &level) {
+    LDB_ASSIGN_OR_RETURN(auto result, bind_aggregate(call, *outer));
+    return import_outer(std::move(result), level, *outer);
+  }
   if (level.inside_aggregate) return bind_error("42803", "aggregate function calls cannot be nested", call.position);
   if (!level.allow_aggregates || level.calls == nullptr) {
     return bind_error("42803", "aggregate functions are not allowed in " + std::string(level.clause), call.position);

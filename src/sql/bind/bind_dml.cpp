@@ -139,6 +139,7 @@ Result<LogicalPtr> Binder::insert_source(const ast::Insert& insert, const Table&
 Result<LogicalPtr> Binder::bind_insert(const ast::Insert& insert, Level& level) {
   LDB_ASSIGN_OR_RETURN(auto table, target_table(insert.table, "insert into"));
   if (insert.with != nullptr) LDB_TRY(bind_with(*insert.with, level));
+  level.top = false;  // a WITH of the source is not the statement's
   std::vector<Ordinal> targets;
   for (const ast::Name& name : insert.columns) {
     const auto ordinal = table->find_column(name.text);

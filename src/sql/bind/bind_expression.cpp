@@ -285,19 +285,7 @@ Result<ExpressionPtr> Binder::resolve_column(const ast::ColumnRef& ref, Level& l
   if (level.parent == nullptr) return ExpressionPtr();
   LDB_ASSIGN_OR_RETURN(auto outside, resolve_column(ref, *level.parent, found_table));
   if (outside == nullptr) return ExpressionPtr();
-  if (level.inlined && outside->as<ParameterReference>()) return outside;
-  for (const OuterReference& known : level.outer) {
-    if (!equal(*known.value, *outside)) continue;
-    auto parameter = std::make_unique<ParameterReference>(outside->type, known.slot);
-    parameter->name = dotted(ref.parts);
-    return ExpressionPtr(std::move(parameter));
-  }
-  const std::size_t slot = new_slot(outside->type);
-  auto parameter = std::make_unique<ParameterReference>(outside->type, slot);
-  parameter->name = dotted(ref.parts);
-  parameter->position = ref.position;
-  level.outer.push_back({slot, std::move(outside)});
-  return ExpressionPtr(std::move(parameter));
+  return import_one(std::move(outside), level);
 }
 
 Result<ExpressionPtr> Binder::bind_column(const ast::ColumnRef& ref, Level& level) {

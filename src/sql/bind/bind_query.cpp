@@ -251,7 +251,7 @@ bool Binder::uses_outer_slots(LogicalPlan& plan) const {
 
 /// INSERT, UPDATE or DELETE in WITH: runs once, whether or not anything reads it.
 Result<LogicalPtr> Binder::bind_writing(const ast::Statement& statement, Level& inner, const Level& level) {
-  if (level.parent != nullptr) {
+  if (!level.top) {
     return bind_error("0A000", "WITH clause containing a data-modifying statement must be at the top level", statement.position);
   }
   if (const auto* insert = statement.as<ast::Insert>()) return bind_insert(*insert, inner);

@@ -128,6 +128,7 @@ std::size_t Binder::new_slot(DataType) { return statement_->slot_count++; }
 
 Result<std::unique_ptr<BoundStatement>> Binder::bind(const ast::Statement& statement) {
   Level level;
+  level.top = true;
   Result<LogicalPtr> plan = unsupported("this statement", statement.position);
   if (const auto* select = statement.as<ast::SelectStatement>()) {
     plan = bind_query(*select->query, level);

@@ -129,6 +129,11 @@ class Binder {
   Result<ExpressionPtr> bind_like(const ast::Like& e, Level& level);
   Result<ExpressionPtr> bind_call(const ast::FunctionCall& call, Level& level);
   Result<ExpressionPtr> bind_aggregate(const ast::FunctionCall& call, Level& level);
+  // bind_outer.cpp
+  Level* aggregate_level(const ast::FunctionCall& call, Level& level) const;
+  ExpressionPtr import_outer(ExpressionPtr e, Level& level, Level& home);
+  ExpressionPtr import_one(ExpressionPtr outside, Level& level);
+
   Result<ExpressionPtr> bind_window(const ast::FunctionCall& call, Level& level);
   Status bind_window_spec(const ast::WindowSpec& spec, Level& level, WindowRequest& request);
   Result<ExpressionPtr> bind_special(const ast::SpecialCall& call, Level& level);

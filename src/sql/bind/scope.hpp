@@ -73,6 +73,7 @@ struct Level {
   const Scope* scope = nullptr;  ///< null: nothing visible here
   /// A derived table or LATERAL item becomes part of its parent's plan, so the parent's parameter slots are its own.
   bool inlined = false;
+  bool top = false;                   ///< the statement itself: its WITH may change data
   std::vector<OuterReference> outer;  ///< columns of the parent that were used, by slot
   std::vector<CommonTableName> ctes;  ///< those of this level's WITH; later ones hide earlier ones
   /// Where aggregates, window calls and set-returning functions may stand; null: nowhere here (`clause` says where this is).

@@ -375,6 +375,8 @@ class RecursionOperator final : public Operator {
       reading_ = std::move(working_);
       working_ = std::make_unique<RowBuffer>(plan_.types);
       context_.working_tables[plan_.cte] = reading_.get();
+      child_ = nullptr;
+      forget_dependents(plan_.cte, context_);
       child_ = open(*plan_.children[1], context_);
     }
     return false;

@@ -1,5 +1,7 @@
 #include "sql/exec/exec_context.hpp"
 
+#include <algorithm>
+
 #include "base/rt/rt.hpp"
 #include "sql/exec/row_writer.hpp"
 #include "sql/exec/subplan_runner.hpp"
@@ -52,6 +54,15 @@ void ExecContext::start(const PhysicalStatement& physical, std::span<const Value
   affected = 0;
   statistics.clear();
   statistics.reserve(256);
+}
+
+void forget_dependents(std::size_t recursion, ExecContext& context) {
+  const auto& ctes = context.statement->ctes;
+  for (std::size_t cte = 0; cte < ctes.size(); ++cte) {
+    const auto& on = ctes[cte].recursions;
+    if (std::find(on.begin(), on.end(), recursion) != on.end()) context.common_tables[cte] = nullptr;
+  }
+  context.runner->forget(recursion);
 }
 
 Status materialize(std::size_t cte, ExecContext& context) {

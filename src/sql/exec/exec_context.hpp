@@ -60,6 +60,8 @@ struct ExecContext : EvalContext {
 
 /// Runs a whole statement: common tables that write, the plan, then what was left for the end.
 Status run_statement(const PhysicalStatement& statement, ExecContext& context, const std::function<Status(const Batch&)>& sink);
+/// A recursion takes a step: forgets what depends on its working table.
+void forget_dependents(std::size_t recursion, ExecContext& context);
 /// Fills a common table that has not been read yet.
 Status materialize(std::size_t cte, ExecContext& context);
 

@@ -52,13 +52,15 @@ struct PhysicalSubplan {
   std::size_t operand_count = 0;
   std::vector<std::size_t> slots;
   bool single_row = false;
-  bool is_volatile = false;  ///< runs again for each row even if the outer values are the same (unless there are none)
-  PhysicalPtr plan;          ///< null: became a join
+  bool is_volatile = false;             ///< runs again for each row even if the outer values are the same (unless there are none)
+  std::vector<std::size_t> recursions;  ///< whose working tables it reads: what it gave is void after each of their steps
+  PhysicalPtr plan;                     ///< null: became a join
 };
 struct PhysicalCommonTable {
   std::string name;
   PhysicalPtr plan;
-  bool has_side_effects = false;  ///< runs to its end before the statement itself
+  bool has_side_effects = false;        ///< runs to its end before the statement itself
+  std::vector<std::size_t> recursions;  ///< as of a subplan; never its own
 };
 
 /// A statement ready to run. Immutable.

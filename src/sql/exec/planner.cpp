@@ -1,5 +1,7 @@
 #include "sql/exec/planner.hpp"
 
+#include <algorithm>
+#include <set>
 #include <unordered_map>
 
 #include "base/check.hpp"
@@ -73,6 +75,45 @@ bool plan_is_volatile(LogicalPlan& plan) {
   for (LogicalPtr& child : plan.children) found = found || plan_is_volatile(*child);
   return found;
 }
+
+/// Which recursions' working tables every common table and subplan reads, through others too.
+class WorkingTableReaders {
+ public:
+  explicit WorkingTableReaders(BoundStatement& statement) : ctes_(statement.ctes.size()), subplans_(statement.subplans.size()) {
+    for (bool changed = true; changed;) {
+      changed = false;
+      for (std::size_t i = 0; i < ctes_.size(); ++i) {
+        if (statement.ctes[i].plan) changed = add(*statement.ctes[i].plan, ctes_[i], i) || changed;
+      }
+      for (std::size_t i = 0; i < subplans_.size(); ++i) {
+        if (statement.subplans[i]->plan) changed = add(*statement.subplans[i]->plan, subplans_[i], ~std::size_t{0}) || changed;
+      }
+    }
+  }
+  std::vector<std::size_t> of_cte(std::size_t i) const { return {ctes_[i].begin(), ctes_[i].end()}; }
+  std::vector<std::size_t> of_subplan(std::size_t i) const { return {subplans_[i].begin(), subplans_[i].end()}; }
+
+ private:
+  bool add(LogicalPlan& plan, std::set<std::size_t>& found, std::size_t own) {
+    bool changed = false;
+    const auto take = [&](std::size_t recursion) { changed = (recursion != own && found.insert(recursion).second) || changed; };
+    if (const auto* scan = plan.as<LogicalCteScan>()) {
+      if (scan->working_table) take(scan->cte);
+      if (!scan->working_table) std::for_each(ctes_[scan->cte].begin(), ctes_[scan->cte].end(), take);
+    }
+    for_each_expression(plan, [&](ExpressionPtr& e) {
+      walk(*e, [&](const Expression& node) {
+        const auto* subplan = node.as<SubplanExpression>();
+        if (subplan != nullptr) std::for_each(subplans_[subplan->id].begin(), subplans_[subplan->id].end(), take);
+      });
+    });
+    for (LogicalPtr& child : plan.children) changed = add(*child, found, own) || changed;
+    return changed;
+  }
+
+  std::vector<std::set<std::size_t>> ctes_;
+  std::vector<std::set<std::size_t>> subplans_;
+};
 
 class Planner {
  public:
@@ -393,6 +434,7 @@ class Planner {
 
 Result<std::shared_ptr<const PhysicalStatement>> make_physical(BoundStatement& statement) {
   auto physical = std::make_shared<PhysicalStatement>();
+  const WorkingTableReaders readers(statement);
   Planner planner;
   physical->output = statement.plan->output;
   LDB_ASSIGN_OR_RETURN(physical->root, planner.plan(*statement.plan));
@@ -403,6 +445,7 @@ Result<std::shared_ptr<const PhysicalStatement>> make_physical(BoundStatement& s
     made.operand_count = subplan->operand_count;
     made.slots = subplan->slots;
     made.single_row = subplan->single_row;
+    made.recursions = readers.of_subplan(physical->subplans.size());
     if (subplan->plan) made.is_volatile = plan_is_volatile(*subplan->plan);
     if (subplan->plan) {
       LDB_ASSIGN_OR_RETURN(made.plan, planner.plan(*subplan->plan));
@@ -413,6 +456,7 @@ Result<std::shared_ptr<const PhysicalStatement>> make_physical(BoundStatement& s
     PhysicalCommonTable made;
     made.name = cte.name;
     made.has_side_effects = cte.has_side_effects;
+    made.recursions = readers.of_cte(physical->ctes.size());
     if (cte.plan) {
       LDB_ASSIGN_OR_RETURN(made.plan, planner.plan(*cte.plan));
     }

@@ -118,7 +118,6 @@ Status RowWriter::check_unique(const Table& table, std::span<const Value> row, s
     LDB_ASSIGN_OR_RETURN(const auto other, find_duplicate(table, index.id, row, own_key));
     Status violation = duplicate_error(table, index.name, index.columns, row);
     if (other) return violation;
-    if (!index.ready) continue;  // nobody else can write the table or knows the index yet
     CommitRequirement unique;
     unique.kind = CommitRequirement::Kind::kUnique;
     unique.table = table.id;
@@ -359,7 +358,7 @@ Status RowWriter::act_on_parent(const ParentChange& change) {
     }
   }
   const Index* index = child->find_index(constraint->index);
-  if (index == nullptr || !index->ready) return {};
+  if (index == nullptr) return {};
   CommitRequirement none;
   none.kind = CommitRequirement::Kind::kNoEntries;
   none.table = change.table->id;

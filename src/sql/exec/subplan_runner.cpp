@@ -39,6 +39,13 @@ bool holds(CompareOp op, int order) {
 SubplanRunner::SubplanRunner(const PhysicalStatement& statement, ExecContext& context)
     : statement_(statement), context_(context), states_(statement.subplans.size()) {}
 
+void SubplanRunner::forget(std::size_t recursion) {
+  for (std::size_t i = 0; i < states_.size(); ++i) {
+    const auto& on = statement_.subplans[i].recursions;
+    if (std::find(on.begin(), on.end(), recursion) != on.end()) states_[i] = State();
+  }
+}
+
 Status SubplanRunner::run(const PhysicalSubplan& subplan, Outcome& outcome) {
   const bool by_set = (subplan.kind == SubplanKind::kAny && subplan.op == CompareOp::kEqual) ||
                       (subplan.kind == SubplanKind::kAll && subplan.op == CompareOp::kNotEqual);

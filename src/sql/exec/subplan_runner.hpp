@@ -17,6 +17,8 @@ class SubplanRunner final : public SubplanEvaluator {
   SubplanRunner(const PhysicalStatement& statement, ExecContext& context);
   Status evaluate(const SubplanExpression& subplan, const Batch& input, RowSet rows, EvalContext& context,
                   ColumnVector& out) override;
+  /// Drops what subplans gave that read the working table of a recursion.
+  void forget(std::size_t recursion);
 
  private:
   /// What one run gave.
