@@ -321,6 +321,7 @@ Status SchemaChanger::add_constraint(const ast::Constraint& constraint, const st
 }
 
 Status SchemaChanger::check_not_null(const Table& table, const Column& column) {
+  host_.note_validated();
   LDB_ASSIGN_OR_RETURN(const ResultSet found, host_.run_internal("SELECT 1 FROM " + quoted(table.name) + " WHERE " +
                                                                  quote_identifier(column.name) + " IS NULL LIMIT 1"));
   if (found.empty()) return {};
@@ -330,6 +331,7 @@ Status SchemaChanger::check_not_null(const Table& table, const Column& column) {
 
 /// Do the rows that are there satisfy it?
 Status SchemaChanger::validate(const Table& table, const TableConstraint& constraint) {
+  host_.note_validated();
   const std::string name = quoted(table.name);
   switch (constraint.type) {
     case ConstraintType::kCheck: {

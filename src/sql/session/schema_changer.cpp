@@ -194,6 +194,11 @@ Result<std::string> SchemaChanger::create_view(const ast::CreateView& s) {
   if (!s.options.empty())
     return bind_error("22023", "unrecognized parameter \"" + std::string(s.options[0].name) + "\"", s.position);
   if (s.check_option != ast::CheckOption::kNone) return unsupported("WITH CHECK OPTION", s.position);
+  for (const ast::CommonTable& table : s.query->with ? s.query->with->tables : List<ast::CommonTable>()) {
+    if (table.statement->as<ast::SelectStatement>() == nullptr) {
+      return bind_error("0A000", "views must not contain data-modifying statements in WITH", table.position);
+    }
+  }
   View view;
   LDB_ASSIGN_OR_RETURN(view.name, new_name(s.name));
   LDB_ASSIGN_OR_RETURN(const auto columns, host_.describe(*s.query));

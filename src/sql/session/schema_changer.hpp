@@ -31,6 +31,8 @@ class SchemaHost {
   virtual const std::string& database() const = 0;
   virtual const std::vector<std::string>& search_path() const = 0;
   virtual void forget_sequence(TableId sequence) = 0;
+  /// Existing rows were found to satisfy a new constraint: no other commit may come between.
+  virtual void note_validated() = 0;
 };
 
 /// One schema statement. Errors: SQLSTATE class 42, 2B, 23, 0A with positions.

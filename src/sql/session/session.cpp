@@ -106,16 +106,20 @@ Status Session::commit() {
   if (!open.rows->has_writes()) {
     status = open.owned->commit().status();
   } else if (open.changed_schema) {
-    {
-      rt::WriteLock gate(shared_.schema_gate);
+    if (open.gate_held) {
       status = open.owned->commit().status();
-    }
-    if (status) {
-      if (const Status followed = shared_.catalog.maintain(); !followed) {
-        shared_.services.log_sink->log(LogLevel::kWarning, "sql", "after a schema change: " + followed.to_string());
+    } else {
+      rt::WriteLock gate(shared_.schema_gate);
+      // Rows may have been written since they were checked.
+      if (open.validated && shared_.services.rows->engine().view()->sequence() != open.rows->view_sequence()) {
+        status = Status::sql(
+            StatusCode::kConflict, "40001",
+            "could not serialize access: rows were written while a constraint was being added; run the transaction again");
+      } else {
+        status = open.owned->commit().status();
       }
     }
-    shared_.catalog.set_pending(this, nullptr);
+    if (!open.gate_held) follow_schema_change();  // otherwise done when the gate is open again
   } else {
     rt::ReadLock gate(shared_.schema_gate);
     status = check_written();
@@ -136,10 +140,15 @@ void Session::rollback() {
   transaction_.reset();
   settings_.end_transaction(false);
   if (!changed) return;
+  follow_schema_change();
+}
+
+/// After a schema change was committed or undone: builds its indexes, and removes entries that other commits may have made for an
+/// index that never came to be.
+void Session::follow_schema_change() {
   shared_.catalog.set_pending(this, nullptr);
-  // Entries that other commits may have made for an index that never came to be.
-  if (const Status followed = shared_.catalog.maintain(); !followed) {
-    shared_.services.log_sink->log(LogLevel::kWarning, "sql", "after a rolled back schema change: " + followed.to_string());
+  if (const Status status = shared_.catalog.maintain(); !status) {
+    shared_.services.log_sink->log(LogLevel::kWarning, "sql", "after a schema change: " + status.to_string());
   }
 }
 
@@ -299,6 +308,13 @@ Result<ResultSet> Session::run_in_transaction(PreparedStatement& prepared, std::
 }
 
 Result<ResultSet> Session::run_alone(PreparedStatement& prepared, std::span<const Value> parameters) {
+  if (prepared.statement->kind == ast::StatementKind::kAlterTable ||
+      prepared.statement->kind == ast::StatementKind::kCreateIndex) {
+    // May check existing rows: no commit of data may come between the check and this commit.
+    auto result = run_gated(prepared);
+    follow_schema_change();
+    return result;
+  }
   for (int attempt = 1;; ++attempt) {
     LDB_TRY(begin(false));
     auto result = run(prepared, parameters);
@@ -311,6 +327,23 @@ Result<ResultSet> Session::run_alone(PreparedStatement& prepared, std::span<cons
     if (status) return result;
     if (status.code() != StatusCode::kConflict || attempt == kMaxAttempts) return status;
     rt::yield();
+  }
+}
+
+Result<ResultSet> Session::run_gated(PreparedStatement& prepared) {
+  rt::WriteLock gate(shared_.schema_gate);
+  for (int attempt = 1;; ++attempt) {
+    LDB_TRY(begin(false));
+    transaction_->gate_held = true;
+    auto result = run(prepared, {});
+    Status status = result.status();
+    if (status && transaction_) {
+      status = commit();
+    } else {
+      rollback();
+    }
+    if (status) return result;
+    if (status.code() != StatusCode::kConflict || attempt == kMaxAttempts) return status;
   }
 }
 

@@ -26,6 +26,8 @@ struct OpenTransaction {
   bool explicit_block = false;             ///< BEGIN was run
   bool failed = false;
   bool changed_schema = false;
+  bool gate_held = false;       ///< SharedState::schema_gate is held exclusively for the whole transaction
+  bool validated = false;       ///< existing rows were checked against a new constraint
   std::set<IndexId> own_ready;  ///< indexes made here that hold every row
   std::map<TableId, std::shared_ptr<const Table>> written;
   std::vector<std::pair<std::string, std::size_t>> savepoints;
@@ -72,6 +74,7 @@ class Session final : public SqlSession, public SchemaHost, public SessionAccess
   Result<std::vector<OutputColumn>> describe(const ast::Query& query) override;
   const std::vector<std::string>& search_path() const override { return settings_.search_path(); }
   void forget_sequence(TableId sequence) override;
+  void note_validated() override { transaction_->validated = true; }
 
   // SessionAccess (session_functions.cpp)
   Result<std::int64_t> next_value(const std::string& sequence) override;
@@ -88,12 +91,15 @@ class Session final : public SqlSession, public SchemaHost, public SessionAccess
   Status begin(bool explicit_block);
   Status commit();
   void rollback();
+  void follow_schema_change();
   Status check_written() const;
   Result<ResultSet> run_transaction_statement(const ast::Transaction& s);
   Status run_savepoint(const ast::Transaction& s);
   Status apply_modes(const ast::TransactionModes& modes, IsolationLevel& isolation, bool& read_only);
   /// One statement with its own transaction if none is open; repeats it when that transaction is refused by a conflict.
   Result<ResultSet> run_alone(PreparedStatement& prepared, std::span<const Value> parameters);
+  /// As run_alone, with the schema gate closed to everybody else.
+  Result<ResultSet> run_gated(PreparedStatement& prepared);
   Result<ResultSet> run_in_transaction(PreparedStatement& prepared, std::span<const Value> parameters);
   Result<ResultSet> run_attached(PreparedStatement& prepared, std::span<const Value> parameters);
 

@@ -174,6 +174,8 @@ Status Settings::set(const ast::SetVariable& s, bool in_transaction) {
   for (const ast::OptionValue& item : s.values) {
     if (!value.empty()) value += ", ";
     value += name == "search_path" ? quote_identifier(item.text) : std::string(item.text);
+    if (item.kind == ast::OptionValueKind::kInteger)
+      value.replace(value.size() - item.text.size(), std::string::npos, std::to_string(item.integer));
   }
   if (s.scope == ast::SetScope::kLocal && !in_transaction) return {};  // a warning in PostgreSQL: no effect outside a transaction
   if (in_transaction) {
