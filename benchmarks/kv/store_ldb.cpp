@@ -27,12 +27,12 @@ class LdbStore final : public Store {
 
   void put(std::string_view key, std::string_view value, bool sync) override {
     ldb::WriteBatch batch;
-    batch.put(std::string(key), std::string(value));
+    batch.put(key, value);
     write(std::move(batch), sync);
   }
   void put_batch(const std::vector<Pair>& pairs) override {
     ldb::WriteBatch batch;
-    for (const auto& [key, value] : pairs) batch.put(std::string(key), std::string(value));
+    for (const auto& [key, value] : pairs) batch.put(key, value);
     write(std::move(batch), false);
   }
   bool get(std::string_view key, std::string& value) override {

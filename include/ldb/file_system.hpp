@@ -20,6 +20,14 @@ class RandomAccessFile {
   virtual Result<std::uint64_t> size() const = 0;
 };
 
+/// A part of a file as memory. Stores hand bytes to the operating system as WritableFile::write_at() does, without a call: they
+/// survive the process, and sync() of the file makes them durable.
+class FileMapping {
+ public:
+  virtual ~FileMapping() = default;
+  virtual char* data() = 0;
+};
+
 /// A file being written. One thread at a time. After any failed call the contents beyond the last successful sync() are unknown.
 class WritableFile {
  public:
@@ -34,6 +42,12 @@ class WritableFile {
   /// Makes contents (and the size) durable. After a failure never retry on the same file: the kernel may have dropped the pages.
   virtual Status sync() = 0;
   virtual Status truncate(std::uint64_t size_bytes) = 0;
+  /// The first `size_bytes`, which must have been preallocated; may outlive the file object, but nothing may truncate the file
+  /// below it meanwhile. Null where there is no mapping or a store into it could fail (it would kill the process): use write_at().
+  virtual std::unique_ptr<FileMapping> map(std::uint64_t size_bytes) {
+    (void)size_bytes;
+    return nullptr;
+  }
   /// Idempotent; the destructor closes too but cannot report.
   virtual Status close() = 0;
 };

@@ -109,8 +109,8 @@ class StorageEngine {
   virtual Result<std::uint64_t> wait(std::unique_ptr<PendingWrite> write) = 0;
   /// Back-pressure: blocks while the engine is behind on flushing; call before taking locks that other writers need.
   virtual Status throttle() { return {}; }
-  /// submit and wait.
-  Result<std::uint64_t> write(WriteBatch batch, SyncPolicy sync);
+  /// throttle, submit and wait.
+  virtual Result<std::uint64_t> write(WriteBatch batch, SyncPolicy sync);
 
   virtual std::unique_ptr<ReadView> view() = 0;
   /// The newest version at or below the view (the newest of all when null). kNotFound is not an error here: no value.
@@ -163,6 +163,9 @@ struct EngineOptions {
   std::size_t block_cache_bytes = 32 << 20;
   std::size_t block_bytes = 4096;
   std::size_t log_segment_bytes = 16 << 20;
+  /// Unsynced commits are copied into a mapping of the log instead of written by a call, on file systems where a store into
+  /// preallocated space cannot fail (ext4, XFS, tmpfs). As durable as a write: it survives kill -9, not power loss.
+  bool map_log = true;
   std::uint64_t max_log_bytes = 1ULL << 30;  ///< log kept for readers is dropped beyond this
   int compression_level = 1;                 ///< zstd; 0: none
   unsigned bloom_bits_per_key = 10;

@@ -14,8 +14,6 @@ constexpr std::size_t kMaxKeyBytes = 1u << 20;
 Status check_batch(const WriteBatch& batch);
 
 /// Sequences that the batch takes: one for each operation, one for a bare commit.
-inline std::uint64_t operation_count(const WriteBatch& batch) {
-  return batch.operations().empty() ? 1 : batch.operations().size();
-}
+inline std::uint64_t operation_count(const WriteBatch& batch) { return batch.size() == 0 ? 1 : batch.size(); }
 
 }  // namespace ldb::storage

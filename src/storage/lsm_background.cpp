@@ -211,9 +211,7 @@ Status LsmEngine::flush() {
   {
     LsmWrite write(*this);
     write.switch_memtable = true;
-    LDB_TRY(enqueue(write));
-    finish(write);
-    LDB_TRY(write.status);
+    LDB_TRY(enqueue_and_finish(write));
   }
   rt::MutexLock lock(mutex_);
   if (read_state()->immutables.empty()) return {};

@@ -35,6 +35,8 @@ struct ReadState {
 /// A batch in the write queue. Owned by the caller of submit(); its destructor waits if nobody did.
 struct LsmWrite final : StorageEngine::PendingWrite {
   explicit LsmWrite(LsmEngine& e) : engine(e) {}
+  LsmWrite(const LsmWrite&) = delete;
+  LsmWrite& operator=(const LsmWrite&) = delete;
   ~LsmWrite() override;
 
   LsmEngine& engine;
@@ -45,6 +47,7 @@ struct LsmWrite final : StorageEngine::PendingWrite {
   std::uint8_t flags = 0;
   SyncPolicy sync = SyncPolicy::kOs;
   bool switch_memtable = false;  // flush(): start a new memtable behind this write
+  bool finished = true;          // by its owner; false once it is in the queue
 
   // Guarded by the engine's queue mutex.
   LsmWrite* next = nullptr;
@@ -62,6 +65,7 @@ class LsmEngine final : public StorageEngine {
 
   Result<std::unique_ptr<PendingWrite>> submit(WriteBatch batch, SyncPolicy sync) override;
   Result<std::uint64_t> wait(std::unique_ptr<PendingWrite> write) override;
+  Result<std::uint64_t> write(WriteBatch batch, SyncPolicy sync) override;
   Status throttle() override;
   std::unique_ptr<ReadView> view() override;
   Result<std::optional<std::string>> get(const ReadView* view, std::string_view key) override;
@@ -95,7 +99,10 @@ class LsmEngine final : public StorageEngine {
   void remove_orphans();
 
   // lsm_write.cpp: all but submit() by the leader, one thread at a time.
-  Status enqueue(LsmWrite& write);
+  Status prepare(LsmWrite& write, WriteBatch batch, SyncPolicy sync) const;
+  Status enqueue(LsmWrite& write) LDB_REQUIRES(queue_mutex_);
+  void finish_locked(LsmWrite& write) LDB_REQUIRES(queue_mutex_);
+  Status enqueue_and_finish(LsmWrite& write);
   void take_group(LsmWrite& until, std::vector<LsmWrite*>& group) LDB_REQUIRES(queue_mutex_);
   Status commit_group(const std::vector<LsmWrite*>& group);
   Status log_group(const std::vector<LsmWrite*>& group);

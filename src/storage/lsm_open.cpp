@@ -79,7 +79,8 @@ Status LsmEngine::start() {
     state_.next_file_number = number + 1;
     LDB_ASSIGN_OR_RETURN(manifest_, ManifestWriter::create(fs_, directory_, number, state_));
   }
-  LDB_ASSIGN_OR_RETURN(log_, Log::open({&fs_, options_.log_sink, directory_, options_.log_segment_bytes}, std::move(log_state)));
+  LDB_ASSIGN_OR_RETURN(
+      log_, Log::open({&fs_, options_.log_sink, directory_, options_.log_segment_bytes, options_.map_log}, std::move(log_state)));
   remove_orphans();
   {
     rt::MutexLock lock(queue_mutex_);

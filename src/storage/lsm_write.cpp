@@ -12,35 +12,60 @@ constexpr std::size_t kMaxBufferedLogBytes = 64 << 10;
 constexpr std::size_t kMaxImmutables = 16;          // beyond it even writers that do not call throttle() wait
 constexpr std::uint64_t kMaxUnflushedSegments = 4;  // so that recovery stays short and the log can be released
 
+/// For counters that only the leader changes.
+void add_as_leader(rt::Atomic<std::uint64_t>& counter, std::uint64_t n) {
+  counter.store(counter.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
+}
+
 }  // namespace
 
-LsmWrite::~LsmWrite() { engine.finish(*this); }
+LsmWrite::~LsmWrite() {
+  if (!finished) engine.finish(*this);
+}
 
-Result<std::unique_ptr<StorageEngine::PendingWrite>> LsmEngine::submit(WriteBatch batch, SyncPolicy sync) {
+Status LsmEngine::prepare(LsmWrite& write, WriteBatch batch, SyncPolicy sync) const {
   LDB_TRY(usable());
   LDB_TRY(check_batch(batch));
   LDB_TRY(log_->poisoned());
+  write.sequences = operation_count(batch);
+  write.flags = batch.has_commit() ? kRecordHasCommit : 0;
+  write.sync = sync;
+  write.body = encode_batch(std::move(batch));
+  write.body_checksum = record_body_checksum(write.body);
+  return {};
+}
+
+Result<std::unique_ptr<StorageEngine::PendingWrite>> LsmEngine::submit(WriteBatch batch, SyncPolicy sync) {
   auto write = std::make_unique<LsmWrite>(*this);
-  encode_batch(write->body, batch);
-  write->body_checksum = record_body_checksum(write->body);
-  write->sequences = operation_count(batch);
-  write->flags = batch.has_commit() ? kRecordHasCommit : 0;
-  write->sync = sync;
+  LDB_TRY(prepare(*write, std::move(batch), sync));
+  rt::MutexLock lock(queue_mutex_);
   LDB_TRY(enqueue(*write));
   return std::unique_ptr<PendingWrite>(std::move(write));
 }
 
+Result<std::uint64_t> LsmEngine::write(WriteBatch batch, SyncPolicy sync) {
+  LDB_TRY(throttle());
+  LsmWrite write(*this);
+  LDB_TRY(prepare(write, std::move(batch), sync));
+  LDB_TRY(enqueue_and_finish(write));
+  return write.first_sequence + write.sequences - 1;
+}
+
 Status LsmEngine::enqueue(LsmWrite& write) {
-  rt::MutexLock lock(queue_mutex_);
-  if (Status status = usable(); !status) {
-    write.done = true;
-    return status;
-  }
+  LDB_TRY(usable());
   write.first_sequence = next_sequence_;
   next_sequence_ += write.sequences;
   (queue_head_ == nullptr ? queue_head_ : queue_tail_->next) = &write;
   queue_tail_ = &write;
+  write.finished = false;
   return {};
+}
+
+Status LsmEngine::enqueue_and_finish(LsmWrite& write) {
+  rt::MutexLock lock(queue_mutex_);
+  LDB_TRY(enqueue(write));
+  finish_locked(write);
+  return write.status;
 }
 
 Result<std::uint64_t> LsmEngine::wait(std::unique_ptr<PendingWrite> pending) {
@@ -52,6 +77,10 @@ Result<std::uint64_t> LsmEngine::wait(std::unique_ptr<PendingWrite> pending) {
 
 void LsmEngine::finish(LsmWrite& write) {
   rt::MutexLock lock(queue_mutex_);
+  finish_locked(write);
+}
+
+void LsmEngine::finish_locked(LsmWrite& write) {
   while (!write.done) {
     if (leader_active_) {
       write.waiting = true;
@@ -60,9 +89,9 @@ void LsmEngine::finish(LsmWrite& write) {
     }
     leader_active_ = true;
     take_group(write, group_);
-    lock.unlock();
+    queue_mutex_.unlock();
     const Status status = commit_group(group_);
-    lock.lock();
+    queue_mutex_.lock();
     leader_active_ = false;
     for (LsmWrite* member : group_) {
       member->status = status;
@@ -75,6 +104,7 @@ void LsmEngine::finish(LsmWrite& write) {
     if (heir != nullptr) heir->wake_up.notify_one();
     leader_gone_.notify_all();
   }
+  write.finished = true;
 }
 
 void LsmEngine::take_group(LsmWrite& until, std::vector<LsmWrite*>& group) {
@@ -108,13 +138,13 @@ Status LsmEngine::commit_group(const std::vector<LsmWrite*>& group) {
     if (write->sequences > 0) {
       if (Status status = insert(*active_, *write); !status) return status;
       last = write->first_sequence + write->sequences - 1;
-      counters_.user_bytes.fetch_add(write->body.size(), std::memory_order_relaxed);
+      add_as_leader(counters_.user_bytes, write->body.size());
     }
     switch_wanted |= write->switch_memtable;
   }
   if (last != 0) published_.store(last, std::memory_order_release);
-  counters_.groups.fetch_add(1, std::memory_order_relaxed);
-  counters_.writes.fetch_add(group.size(), std::memory_order_relaxed);
+  add_as_leader(counters_.groups, 1);
+  add_as_leader(counters_.writes, group.size());
   if (switch_wanted && !active_->empty()) {
     LDB_TRY(log_->write_out());
     rt::MutexLock lock(mutex_);
@@ -223,9 +253,7 @@ void LsmEngine::update_pressure() {
 Status LsmEngine::sync() {
   LsmWrite write(*this);
   write.sync = SyncPolicy::kSync;
-  LDB_TRY(enqueue(write));
-  finish(write);
-  return write.status;
+  return enqueue_and_finish(write);
 }
 
 void LsmEngine::notify_log_listener() {

@@ -275,17 +275,17 @@ void MemoryEngine::add_version(const std::string& key, Version version, std::uin
 void MemoryEngine::apply(const MemoryWrite& write) {
   const std::uint64_t horizon = this->horizon();
   std::uint64_t sequence = write.first_sequence;
-  for (const WriteBatch::Operation& op : write.batch.operations()) {
+  write.batch.for_each([&](const WriteBatch::Operation& op) {
     switch (op.kind) {
       case WriteBatch::Kind::kPut:
-        add_version(op.key, {sequence, false, std::string(write.batch.value_of(op))}, horizon);
+        add_version(std::string(op.key), {sequence, false, std::string(op.value)}, horizon);
         break;
       case WriteBatch::Kind::kDelete:
-        add_version(op.key, {sequence, true, {}}, horizon);
+        add_version(std::string(op.key), {sequence, true, {}}, horizon);
         break;
       case WriteBatch::Kind::kDeleteRange: {
         std::vector<std::string> keys;
-        for (auto it = data_.lower_bound(op.key); it != data_.end() && it->first < op.value; ++it) {
+        for (auto it = data_.lower_bound(std::string(op.key)); it != data_.end() && it->first < op.value; ++it) {
           if (!it->second.back().deleted) keys.push_back(it->first);
         }
         for (const std::string& key : keys) add_version(key, {sequence, true, {}}, horizon);
@@ -293,7 +293,7 @@ void MemoryEngine::apply(const MemoryWrite& write) {
       }
     }
     ++sequence;
-  }
+  });
   if (write.batch.has_commit()) {
     log_.push_back({write.last_sequence, write.batch.commit()});
     log_bytes_ += write.batch.commit().size() + sizeof(LoggedChange);

@@ -89,8 +89,13 @@ class CrashHarness {
 
  private:
   using Model = std::map<std::string, std::string>;
+  struct Change {
+    WriteBatch::Kind kind;
+    std::string key;
+    std::string value;
+  };
   struct Batch {
-    std::vector<WriteBatch::Operation> operations;
+    std::vector<Change> operations;
     std::string commit;
     SyncPolicy sync = SyncPolicy::kOs;
     std::uint64_t sequence = 0;  // of the last operation
@@ -111,11 +116,11 @@ class CrashHarness {
       const std::uint64_t dice = random_.below(20);
       if (dice < 16) {
         batch.operations.push_back(
-            {WriteBatch::Kind::kPut, false, key(), std::string(random_.below(300), static_cast<char>('a' + dice))});
+            {WriteBatch::Kind::kPut, key(), std::string(random_.below(300), static_cast<char>('a' + dice))});
       } else if (dice < 19) {
-        batch.operations.push_back({WriteBatch::Kind::kDelete, false, key(), {}});
+        batch.operations.push_back({WriteBatch::Kind::kDelete, key(), {}});
       } else {
-        batch.operations.push_back({WriteBatch::Kind::kDeleteRange, false, key(), key()});
+        batch.operations.push_back({WriteBatch::Kind::kDeleteRange, key(), key()});
       }
     }
     if (random_.one_in(3)) batch.commit = "commit " + std::to_string(++commit_number_) + std::string(random_.below(500), 'c');

@@ -1,7 +1,10 @@
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -92,6 +95,27 @@ class PosixRandomAccessFile final : public RandomAccessFile {
   const Descriptor fd_;
 };
 
+class PosixFileMapping final : public FileMapping {
+ public:
+  PosixFileMapping(void* data, std::size_t size) : data_(data), size_(size) {}
+  ~PosixFileMapping() override { ::munmap(data_, size_); }
+  PosixFileMapping(const PosixFileMapping&) = delete;
+  PosixFileMapping& operator=(const PosixFileMapping&) = delete;
+  char* data() override { return static_cast<char*>(data_); }
+
+ private:
+  void* const data_;
+  const std::size_t size_;
+};
+
+/// File systems where a store into allocated space needs no further space (copy-on-write ones may run out and raise SIGBUS).
+bool stores_cannot_fail(int fd) {
+  constexpr decltype(statfs::f_type) kXfsMagic = 0x58465342;  // not in linux/magic.h of all kernels
+  struct statfs info;
+  if (::fstatfs(fd, &info) != 0) return false;
+  return info.f_type == EXT4_SUPER_MAGIC || info.f_type == kXfsMagic || info.f_type == TMPFS_MAGIC;
+}
+
 class PosixWritableFile final : public WritableFile {
  public:
   PosixWritableFile(std::string path, Descriptor fd, std::uint64_t position)
@@ -112,7 +136,10 @@ class PosixWritableFile final : public WritableFile {
     LDB_TRY(usable());
     if (size_bytes == 0) return {};
     const int result = retry([&] { return ::fallocate(fd_.get(), 0, 0, static_cast<off_t>(size_bytes)); });
-    if (result == 0) return {};
+    if (result == 0) {
+      allocated_ = std::max(allocated_, size_bytes);
+      return {};
+    }
     if (errno != EOPNOTSUPP && errno != ENOSYS) return io_error(errno, "preallocate", path_);
     return fill_with_zeros(size_bytes);
   }
@@ -131,6 +158,13 @@ class PosixWritableFile final : public WritableFile {
       return io_error(errno, "truncate", path_);
     position_ = std::min(position_, size_bytes);
     return {};
+  }
+
+  std::unique_ptr<FileMapping> map(std::uint64_t size_bytes) override {
+    if (!usable() || size_bytes == 0 || size_bytes > allocated_ || !stores_cannot_fail(fd_.get())) return nullptr;
+    void* const data = ::mmap(nullptr, size_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd_.get(), 0);
+    if (data == MAP_FAILED) return nullptr;
+    return std::make_unique<PosixFileMapping>(data, size_bytes);
   }
 
   Status close() override {
@@ -160,6 +194,7 @@ class PosixWritableFile final : public WritableFile {
   const std::string path_;
   Descriptor fd_;
   std::uint64_t position_;
+  std::uint64_t allocated_ = 0;  // by preallocate(), in blocks that exist
   Status failed_sync_;
 };
 
@@ -190,7 +225,7 @@ class PosixFileSystem final : public FileSystem {
   }
 
   Result<std::unique_ptr<WritableFile>> open_writable(const std::string& path, OpenMode mode) override {
-    int flags = O_WRONLY;
+    int flags = O_RDWR;  // not O_WRONLY: map() needs both
     if (mode != OpenMode::kExisting) flags |= O_CREAT;
     if (mode == OpenMode::kTruncate) flags |= O_TRUNC;
     LDB_ASSIGN_OR_RETURN(Descriptor fd, open_file(path, flags, "open for writing"));

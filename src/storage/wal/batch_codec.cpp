@@ -1,23 +1,18 @@
 #include "storage/wal/batch_codec.hpp"
 
 namespace ldb::storage {
-namespace {
-constexpr std::uint8_t kPutFromCommit = 4;
-}
 
-void encode_batch(std::string& out, const WriteBatch& batch) {
-  if (batch.has_commit()) put_bytes(out, batch.commit());
-  put_varint(out, batch.operations().size());
-  for (const WriteBatch::Operation& op : batch.operations()) {
-    put_u8(out, op.value_in_commit ? kPutFromCommit : static_cast<std::uint8_t>(op.kind));
-    put_bytes(out, op.key);
-    if (op.value_in_commit) {
-      put_varint(out, op.value_offset);
-      put_varint(out, op.value_size);
-    } else if (op.kind != WriteBatch::Kind::kDelete) {
-      put_bytes(out, op.value);
-    }
+std::string encode_batch(WriteBatch batch) {
+  if (!batch.has_commit() && batch.size() > 0 && batch.size() < 0x80) {
+    batch.encoded()[0] = static_cast<char>(batch.size());
+    return std::move(batch.encoded());
   }
+  std::string out;
+  out.reserve(batch.size_bytes() + 20);
+  if (batch.has_commit()) put_bytes(out, batch.commit());
+  put_varint(out, batch.size());
+  if (batch.size() > 0) out.append(std::string_view(batch.encoded()).substr(WriteBatch::kCountBytes));
+  return out;
 }
 
 BatchReader::BatchReader(std::string_view body, bool has_commit) : reader_(body) {
@@ -33,9 +28,9 @@ bool BatchReader::next(Operation& op) {
   if (left_ == 0) return reader_.empty() ? false : bad();
   --left_;
   std::uint8_t kind = 0;
-  if (!reader_.u8(kind) || kind < 1 || kind > kPutFromCommit || !reader_.bytes(op.key)) return bad();
+  if (!reader_.u8(kind) || kind < 1 || kind > WriteBatch::kPutFromCommit || !reader_.bytes(op.key)) return bad();
   op.value = {};
-  if (kind == kPutFromCommit) {
+  if (kind == WriteBatch::kPutFromCommit) {
     std::uint64_t offset = 0;
     std::uint64_t size = 0;
     if (!reader_.varint(offset) || !reader_.varint(size) || offset > commit_.size() || size > commit_.size() - offset)

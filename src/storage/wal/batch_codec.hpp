@@ -10,7 +10,8 @@
 
 namespace ldb::storage {
 
-void encode_batch(std::string& out, const WriteBatch& batch);
+/// The body of a log record; takes the batch's own buffer where that already is one.
+std::string encode_batch(WriteBatch batch);
 
 /// Walks the operations of an encoded batch. Views point into the body. Any bytes are safe: next() returns false at the end and
 /// at damage, and ok() tells the two apart.

@@ -1,6 +1,7 @@
 #include "storage/wal/log.hpp"
 
 #include <algorithm>
+#include <cstring>
 
 #include "base/check.hpp"
 #include "base/coding.hpp"
@@ -75,7 +76,8 @@ Status Log::continue_segment(LogPosition tail) {
   LDB_TRY(file->truncate(tail.offset));
   LDB_TRY(file->preallocate(std::max<std::uint64_t>(options_.segment_bytes, tail.offset)));
   LDB_TRY(file->sync());
-  current_ = {tail.segment, decoded->generation, std::move(file)};
+  current_ = {tail.segment, decoded->generation, std::move(file), nullptr};
+  if (options_.map) current_.mapping = current_.file->map(options_.segment_bytes);
   return {};
 }
 
@@ -108,6 +110,7 @@ Result<Log::Segment> Log::create_segment(std::uint64_t number) {
     (void)fs.remove(old_path);
     return status.with_context("create log segment " + log_name(number));
   }
+  if (options_.map) segment.mapping = segment.file->map(options_.segment_bytes);
   return segment;
 }
 
@@ -169,6 +172,7 @@ Status Log::change_segment() {
   put_u64(body, current_.number + 1);
   encode(RecordType::kSeal, 0, 0, record_body_checksum(body), body);
   LDB_TRY(write_out());
+  current_.mapping = nullptr;
   rt::MutexLock sync_lock(sync_mutex_);
   unsynced_.push_back({current_.number, offset_, std::move(current_.file)});
   {
@@ -185,10 +189,14 @@ Status Log::change_segment() {
   return {};
 }
 
-Status Log::write_out() {
+Status Log::write_buffer(bool may_map) {
   LDB_TRY(poisoned());
   if (buffer_.empty()) return {};
-  if (Status status = current_.file->write_at(buffer_offset_, buffer_); !status) return poison(status);
+  if (may_map && current_.mapping && buffer_offset_ + buffer_.size() <= options_.segment_bytes) {
+    std::memcpy(current_.mapping->data() + buffer_offset_, buffer_.data(), buffer_.size());
+  } else if (Status status = current_.file->write_at(buffer_offset_, buffer_); !status) {
+    return poison(status);
+  }
   bytes_written_.fetch_add(buffer_.size(), std::memory_order_relaxed);
   buffer_offset_ += buffer_.size();
   buffer_.clear();
@@ -216,7 +224,7 @@ void Log::set_synced(LogPosition position) {
 }
 
 Status Log::sync() {
-  LDB_TRY(write_out());
+  LDB_TRY(write_buffer(false));
   const LogPosition target = position();
   if (synced_end() >= target) return {};
   rt::MutexLock lock(sync_mutex_);
@@ -255,6 +263,7 @@ Status Log::close() {
     status = append(RecordType::kMark, 0, 0, record_body_checksum({}), {});
     if (status) status = sync();
   }
+  current_.mapping = nullptr;
   if (status) status = current_.file->truncate(offset_);  // gives the preallocated space back
   if (current_.file) {
     const Status closing = current_.file->close();

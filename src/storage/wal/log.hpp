@@ -31,6 +31,7 @@ class Log {
     LogSink* log_sink = nullptr;
     std::string directory;
     std::uint64_t segment_bytes = 0;
+    bool map = false;  ///< EngineOptions::map_log
   };
 
   /// Cuts what stands behind the tail, or creates the first segment.
@@ -39,7 +40,7 @@ class Log {
   /// writer: adds a record to the buffer, changing the segment when this one is full.
   Status append(RecordType type, std::uint8_t flags, std::uint64_t sequence, std::uint64_t body_checksum, std::string_view body);
   /// writer: hands the buffer to the operating system.
-  Status write_out();
+  Status write_out() { return buffer_.empty() ? poisoned() : write_buffer(true); }
   /// writer: write_out() and make everything durable.
   Status sync();
   /// writer: where the next record will start.
@@ -82,6 +83,7 @@ class Log {
     std::uint64_t number = 0;
     std::uint64_t generation = 0;
     std::unique_ptr<WritableFile> file;
+    std::unique_ptr<FileMapping> mapping;  ///< of segment_bytes; may be null
   };
   struct Unsynced {
     std::uint64_t number = 0;
@@ -96,6 +98,8 @@ class Log {
   Status sync_recovered(const LogState& state);
   Result<Segment> create_segment(std::uint64_t number);
   Status change_segment();
+  /// `may_map`: a sync of what is stored through a mapping takes longer than one of what is written by a call.
+  Status write_buffer(bool may_map);
   void encode(RecordType type, std::uint8_t flags, std::uint64_t sequence, std::uint64_t body_checksum, std::string_view body);
   Status poison(const Status& cause);
   Status poisoned_slowly() const;
