@@ -28,6 +28,11 @@ class Arena {
     left_ -= size;
     return piece;
   }
+  /// Aligned to a cache line.
+  char* allocate_line(std::size_t size) {
+    char* const piece = allocate(size + 56);
+    return piece + (-reinterpret_cast<std::uintptr_t>(piece) & 63);
+  }
   std::size_t memory_usage() const { return usage_.load(std::memory_order_relaxed); }
 
  private:

@@ -3,28 +3,55 @@
 namespace ldb::storage {
 namespace {
 
+/// Stands at a version of the key at the cursor.
 class MemtableIterator final : public InternalIterator {
  public:
-  explicit MemtableIterator(const SkipList& list) : list_(list) {}
+  explicit MemtableIterator(const MemtableTree& tree) : cursor_(tree) {}
 
-  void seek_to_first() override { set(list_.first()); }
-  void seek_to_last() override { set(list_.last()); }
-  void seek(std::string_view key, Tag tag) override { set(list_.seek(key, tag)); }
-  void next() override { set(node_->next(0)); }
-  void prev() override { set(list_.seek_before(key_, tag_)); }
+  void seek_to_first() override {
+    cursor_.seek_to_first();
+    show_newest();
+  }
+  void seek_to_last() override {
+    cursor_.seek_to_last();
+    show_oldest();
+  }
+  void seek(std::string_view key, Tag tag) override {
+    cursor_.seek(key);
+    if (!cursor_.valid()) return show(nullptr);
+    const MemtableEntry* const newest = cursor_.newest();
+    if (newest->key() != key) return show(newest);
+    if (const MemtableEntry* entry = newest->at_or_below(tag)) return show(entry);
+    cursor_.next();
+    show_newest();
+  }
+  void next() override {
+    if (const MemtableEntry* older = entry_->older()) return show(older);
+    cursor_.next();
+    show_newest();
+  }
+  void prev() override {
+    const MemtableEntry* const newest = cursor_.newest();
+    if (newest->tag > tag_) return show(newest->last_above(tag_));
+    cursor_.previous();
+    show_oldest();
+  }
   Status status() const override { return {}; }
 
  private:
-  void set(SkipList::Node* node) {
-    node_ = node;
-    valid_ = node != nullptr;
+  void show_newest() { show(cursor_.valid() ? cursor_.newest() : nullptr); }
+  void show_oldest() { show(cursor_.valid() ? cursor_.newest()->last_above(kLastTag) : nullptr); }
+  void show(const MemtableEntry* entry) {
+    entry_ = entry;
+    valid_ = entry != nullptr;
     if (!valid_) return;
-    key_ = node->key();
-    tag_ = node->tag;
-    value_ = node->value();
+    key_ = entry->key();
+    tag_ = entry->tag;
+    value_ = entry->value();
   }
-  const SkipList& list_;
-  SkipList::Node* node_ = nullptr;
+
+  MemtableTree::Cursor cursor_;
+  const MemtableEntry* entry_ = nullptr;
 };
 
 }  // namespace
@@ -39,18 +66,19 @@ void Memtable::add(std::string_view key, Tag tag, std::string_view value) {
       tombstone_bytes_.store(tombstone_bytes_.load(std::memory_order_relaxed) + bytes, std::memory_order_relaxed);
     }
   } else {
-    list_.insert(key, tag, value);
+    tree_.insert(key, tag, value);
   }
   entries_.store(entries_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
 }
 
 PointResult Memtable::get(std::string_view key, std::uint64_t sequence, bool want_value) const {
   PointResult result;
-  const SkipList::Node* node = list_.seek(key, seek_tag(sequence));
-  if (node == nullptr || node->key() != key) return result;
+  const MemtableEntry* entry = tree_.find(key);
+  if (entry != nullptr) entry = entry->at_or_below(seek_tag(sequence));
+  if (entry == nullptr) return result;
   result.found = true;
-  result.tag = node->tag;
-  if (want_value) result.value.assign(node->value());
+  result.tag = entry->tag;
+  if (want_value) result.value.assign(entry->value());
   return result;
 }
 
@@ -64,6 +92,6 @@ std::shared_ptr<const FragmentedTombstones> Memtable::tombstones() const {
   return fragments_;
 }
 
-std::unique_ptr<InternalIterator> Memtable::iterate() const { return std::make_unique<MemtableIterator>(list_); }
+std::unique_ptr<InternalIterator> Memtable::iterate() const { return std::make_unique<MemtableIterator>(tree_); }
 
 }  // namespace ldb::storage

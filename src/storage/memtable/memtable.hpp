@@ -1,4 +1,4 @@
-// Newest writes in memory: a skip list of entries and a list of range tombstones.
+// Newest writes in memory: a tree of entries and a list of range tombstones.
 #pragma once
 
 #include <memory>
@@ -9,7 +9,7 @@
 #include "storage/internal_key.hpp"
 #include "storage/iterator/internal_iterator.hpp"
 #include "storage/memtable/arena.hpp"
-#include "storage/memtable/skip_list.hpp"
+#include "storage/memtable/memtable_tree.hpp"
 #include "storage/range_tombstone.hpp"
 
 namespace ldb::storage {
@@ -20,7 +20,7 @@ class Memtable {
  public:
   /// `log_start`: where in the log the first batch of this memtable stands; everything from there on must be kept until it is
   /// flushed.
-  explicit Memtable(LogPosition log_start) : list_(arena_), log_start_(log_start) {}
+  explicit Memtable(LogPosition log_start) : tree_(arena_), log_start_(log_start) {}
 
   void add(std::string_view key, Tag tag, std::string_view value);
 
@@ -43,7 +43,7 @@ class Memtable {
 
  private:
   Arena arena_;
-  SkipList list_;
+  MemtableTree tree_;
   const LogPosition log_start_;
   rt::Atomic<std::uint64_t> entries_{0};
   rt::Atomic<std::uint64_t> last_sequence_{0};

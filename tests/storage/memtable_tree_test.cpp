@@ -1,0 +1,176 @@
+// The memtable's tree against a sorted map, with readers beside the writer.
+#include "storage/memtable/memtable_tree.hpp"
+
+#include <atomic>
+#include <catch2/catch.hpp>
+#include <map>
+#include <thread>
+#include <vector>
+
+#include "storage/memtable/memtable.hpp"
+#include "base/random.hpp"
+
+namespace ldb::storage {
+namespace {
+
+
+using Model = std::map<std::string, std::vector<std::pair<Tag, std::string>>>;  // versions oldest first
+
+std::string key_of(Random& random, int shape) {
+  const std::uint64_t n = random.below(3000);
+  switch (shape) {
+    case 0:
+      return std::to_string(n);
+    case 1:  // long shared prefixes, of two kinds
+      return std::string(n % 2 == 0 ? "\x02table-one-00000000" : "\x02table-two") + std::to_string(1'000'000 + n * 7);
+    case 2: {  // every length, bytes that sort high, and prefixes of each other
+      std::string key(random.below(20), static_cast<char>(n % 3 == 0 ? 0xff : 0));
+      if (n % 2 == 0) key += static_cast<char>(n);
+      return key;
+    }
+    default:
+      return std::string(random.below(4), 'a') + std::string(1, static_cast<char>('a' + n % 26));
+  }
+}
+
+void check_equal(const Memtable& memtable, const Model& model) {
+  const auto it = memtable.iterate();
+  it->seek_to_first();
+  std::vector<std::pair<std::string, Tag>> walked;
+  for (const auto& [key, versions] : model) {
+    for (auto v = versions.rbegin(); v != versions.rend(); ++v) {
+      REQUIRE(it->valid());
+      REQUIRE(it->key() == key);
+      REQUIRE(it->tag() == v->first);
+      REQUIRE(it->value() == v->second);
+      walked.emplace_back(key, v->first);
+      it->next();
+    }
+  }
+  REQUIRE(!it->valid());
+  it->seek_to_last();
+  for (auto w = walked.rbegin(); w != walked.rend(); ++w) {
+    REQUIRE(it->valid());
+    REQUIRE(it->key() == w->first);
+    REQUIRE(it->tag() == w->second);
+    it->prev();
+  }
+  REQUIRE(!it->valid());
+}
+
+TEST_CASE("The memtable holds what a sorted map holds, for keys of every shape") {
+  for (int shape = 0; shape < 4; ++shape) {
+    for (const bool in_order : {false, true}) {
+      CAPTURE(shape, in_order);
+      Random random(static_cast<std::uint64_t>(shape) + 1);
+      Memtable memtable({1, 64});
+      Model model;
+      std::vector<std::string> keys;
+      for (int i = 0; i < 6000; ++i) keys.push_back(key_of(random, shape));
+      if (in_order) std::sort(keys.begin(), keys.end());
+      std::uint64_t sequence = 0;
+      for (const std::string& key : keys) {
+        const Tag tag = make_tag(++sequence, random.one_in(5) ? EntryKind::kDelete : EntryKind::kPut);
+        const std::string value = std::to_string(sequence);
+        memtable.add(key, tag, value);
+        model[key].emplace_back(tag, value);
+      }
+      check_equal(memtable, model);
+      for (int i = 0; i < 5000; ++i) {
+        const std::string key = key_of(random, shape);
+        const std::uint64_t at = random.below(sequence + 2);
+        // A point read and a seek find the newest version at or below.
+        const auto found = model.find(key);
+        const std::pair<Tag, std::string>* expected = nullptr;
+        if (found != model.end()) {
+          for (const auto& v : found->second) {
+            if (tag_sequence(v.first) <= at) expected = &v;
+          }
+        }
+        const PointResult result = memtable.get(key, at);
+        REQUIRE(result.found == (expected != nullptr));
+        if (expected != nullptr) {
+          REQUIRE(result.tag == expected->first);
+          REQUIRE(result.value == expected->second);
+        }
+        const auto it = memtable.iterate();
+        it->seek(key, seek_tag(at));
+        if (expected != nullptr) {
+          REQUIRE(it->valid());
+          REQUIRE(it->key() == key);
+          REQUIRE(it->tag() == expected->first);
+        } else {
+          const auto next = model.upper_bound(key);
+          REQUIRE(it->valid() == (next != model.end()));
+          if (it->valid()) REQUIRE(it->key() == next->first);
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("An old version is found quickly in a key that was overwritten often") {
+  Memtable memtable({1, 64});
+  constexpr std::uint64_t kVersions = 200'000;
+  for (std::uint64_t s = 1; s <= kVersions; ++s) memtable.add("hot", make_tag(s, EntryKind::kPut), std::to_string(s));
+  Random random(7);
+  for (int i = 0; i < 20'000; ++i) {  // would take minutes version by version
+    const std::uint64_t at = 1 + random.below(kVersions);
+    REQUIRE(memtable.get("hot", at).value == std::to_string(at));
+  }
+  const auto it = memtable.iterate();
+  it->seek("hot", seek_tag(5));
+  for (std::uint64_t s = 5; s < 5000; ++s, it->prev()) REQUIRE(tag_sequence(it->tag()) == s);
+}
+
+TEST_CASE("Readers beside the writer see everything that was there when they started") {
+  for (int shape = 0; shape < 3; ++shape) {
+    Memtable memtable({1, 64});
+    std::atomic<std::uint64_t> published{0};
+    std::atomic<bool> failed{false};
+    constexpr std::uint64_t kWrites = 60'000;
+    const auto key_at = [shape](std::uint64_t n) {
+      const std::uint64_t spread = shape == 0 ? n : (n * 0x9e3779b97f4a7c15ULL) >> 20;
+      return (shape == 2 ? std::string("a long shared prefix of all keys/") : std::string()) +
+             std::to_string(10'000'000 + spread);
+    };
+    std::vector<std::thread> readers;
+    for (int t = 0; t < 2; ++t) {
+      readers.emplace_back([&, t] {
+        Random random(static_cast<std::uint64_t>(t) + 10);
+        while (published.load() < kWrites && !failed) {
+          const std::uint64_t newest = published.load(std::memory_order_acquire);
+          if (newest == 0) continue;
+          for (int i = 0; i < 50; ++i) {
+            const std::uint64_t n = 1 + random.below(newest);
+            if (memtable.get(key_at(n), newest).value != std::to_string(n)) failed = true;
+          }
+          if (newest % 64 != 0) continue;
+          // All keys at or below the sequence, each once, in order; both ways.
+          const auto it = memtable.iterate();
+          for (const bool forward : {true, false}) {
+            std::uint64_t seen = 0;
+            std::string last;
+            for (forward ? it->seek_to_first() : it->seek_to_last(); it->valid(); forward ? it->next() : it->prev()) {
+              if (tag_sequence(it->tag()) > newest) continue;
+              if (!last.empty() && (forward ? it->key() <= last : it->key() >= last)) failed = true;
+              last = it->key();
+              ++seen;
+            }
+            if (seen != newest) failed = true;
+          }
+        }
+      });
+    }
+    for (std::uint64_t n = 1; n <= kWrites && !failed; ++n) {
+      memtable.add(key_at(n), make_tag(n, EntryKind::kPut), std::to_string(n));
+      published.store(n, std::memory_order_release);
+    }
+    published.store(kWrites);
+    for (std::thread& reader : readers) reader.join();
+    REQUIRE(!failed);
+  }
+}
+
+}  // namespace
+}  // namespace ldb::storage
