@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -88,6 +89,22 @@ struct EngineProperty {
   std::string value;
 };
 
+/// One table file of an engine that has such, for tools.
+struct EngineTable {
+  int level = 0;
+  std::uint64_t number = 0;
+  std::uint64_t size_bytes = 0;
+  std::string smallest;
+  std::string largest;
+  std::uint64_t entries = 0;
+  std::uint64_t deletions = 0;
+  std::uint64_t range_deletions = 0;
+  std::uint64_t max_sequence = 0;
+};
+
+class SortedSource;    // ldb/bulk_load.hpp
+class EngineListener;  // ldb/engine_listener.hpp
+
 /// An ordered map with versions. All methods from any thread unless said otherwise.
 /// Lifecycle: created open (see LsmOptions / new_memory_engine), used, close()d once; all views, iterators, readers destroyed
 /// before.
@@ -115,6 +132,8 @@ class StorageEngine {
   virtual std::unique_ptr<ReadView> view() = 0;
   /// The newest version at or below the view (the newest of all when null). kNotFound is not an error here: no value.
   virtual Result<std::optional<std::string>> get(const ReadView* view, std::string_view key) = 0;
+  /// Values of many keys, in the order of `keys`, all of one state also when `view` is null.
+  virtual Result<std::vector<std::optional<std::string>>> multi_get(const ReadView* view, std::span<const std::string_view> keys);
   /// The sequence of the newest version of a key, deleted or not; 0 when it was never written or that has been forgotten (below
   /// every view).
   virtual Result<std::uint64_t> newest_sequence(std::string_view key) = 0;
@@ -139,11 +158,25 @@ class StorageEngine {
   /// Compacts a whole range down, dropping what can be dropped.
   virtual Status compact(const KeyRange& range) = 0;
 
+  /// Puts a sorted run into the engine past the log: for bulk loads. All of it becomes visible at once, at the sequence returned,
+  /// newer than everything submitted before the end of the call; durable on return, as is then everything submitted before.
+  /// Other writers go on meanwhile, but for a short moment at the end. Not in the change log. An empty source changes nothing.
+  /// kInvalidArgument when keys do not ascend strictly or break the bounds of a batch. A failure leaves nothing behind, except
+  /// kOutcomeUnknown: the run is there as a whole or not at all, which reopening shows.
+  virtual Result<std::uint64_t> ingest(SortedSource& source);
+  /// A copy of everything acknowledged before the call, change log included, that can be opened as an engine of its own. Tables
+  /// are hard links, so `directory` must be on the same file system; it must not exist or be empty (kAlreadyExists). Writers go
+  /// on. A copy that was interrupted (crash) cannot be opened by accident; remove it. kUnsupported by engines in memory.
+  virtual Status checkpoint(const std::string& directory);
+
   /// Rough bytes on disk or in memory of a range.
   virtual std::uint64_t approximate_size(const KeyRange& range) = 0;
+  virtual std::vector<std::uint64_t> approximate_sizes(std::span<const KeyRange> ranges);
   virtual std::size_t memory_usage() const = 0;
   /// Name/value pairs for tools: level shapes, amplification, stall time, cache hits.
   virtual std::vector<EngineProperty> properties() = 0;
+  /// Level by level, in the order of the tree. Empty when the engine has no tables.
+  virtual std::vector<EngineTable> tables() { return {}; }
   virtual std::string_view name() const = 0;
 
   /// Waits for background work and closes files. Idempotent. After it every call fails with kAborted.
@@ -158,6 +191,7 @@ struct EngineOptions {
   FileSystem* file_system = nullptr;  ///< null: posix
   Executor* executor = nullptr;       ///< null: the engine runs its own background threads
   LogSink* log_sink = nullptr;
+  EngineListener* listener = nullptr;
   unsigned background_threads = 2;
   std::size_t memtable_bytes = 8 << 20;
   std::size_t block_cache_bytes = 32 << 20;

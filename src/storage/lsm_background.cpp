@@ -142,7 +142,12 @@ TableOptions LsmEngine::table_options(int level) const {
 // Flush.
 
 void LsmEngine::run_flush() {
+  const std::int64_t started = rt::monotonic_ns();
+  const std::uint64_t bytes_before = counters_.flush_bytes.load();
+  tell_flush(EngineEventKind::kFlushBegun, started, bytes_before, {});
   const Status status = flush_immutables();
+  tell_flush(EngineEventKind::kFlushFinished, started, bytes_before, status);
+  tell_error(status);
   remove_obsolete_files();
   rt::MutexLock lock(mutex_);
   note_failure(flush_failure_, status, "flush failed; it will be tried again");
@@ -242,6 +247,7 @@ void LsmEngine::run_compaction() {
   }
   Status status;
   if (job) status = compact_tables(*job);
+  if (status.code() != StatusCode::kAborted) tell_error(status);
   {
     rt::MutexLock lock(mutex_);
     if (job) {
@@ -260,6 +266,14 @@ void LsmEngine::run_compaction() {
 
 Status LsmEngine::compact_tables(const CompactionJob& job) {
   VersionEdit edit;
+  const std::int64_t started = rt::monotonic_ns();
+  tell_compaction(EngineEventKind::kCompactionBegun, job, edit, started, {});
+  const Status status = compact_tables(job, edit);
+  tell_compaction(EngineEventKind::kCompactionFinished, job, edit, started, status);
+  return status;
+}
+
+Status LsmEngine::compact_tables(const CompactionJob& job, VersionEdit& edit) {
   for (const TablePtr& table : job.inputs) edit.removed.push_back({job.level, table->meta.number});
   for (const TablePtr& table : job.below) edit.removed.push_back({job.output_level, table->meta.number});
   if (job.move) {
@@ -376,6 +390,7 @@ void LsmEngine::run_log_upkeep() {
     upkeep_wanted_ = false;
   }
   const Status status = upkeep_log();
+  tell_error(status);
   rt::MutexLock lock(mutex_);
   note_failure(upkeep_failure_, status, "cannot prepare the log; it will be tried again");
   if (!status) upkeep_wanted_ = true;

@@ -248,6 +248,7 @@ std::vector<EngineProperty> LsmEngine::properties() {
   counter("entries_dropped", counters_.entries_dropped);
   counter("stalls", counters_.stalls);
   counter("stall_ns", counters_.stall_ns);
+  add_amplification(result);
   rt::MutexLock lock(mutex_);
   if (!flush_failure_) add("flush_failure", flush_failure_.to_string());
   if (!compaction_failure_) add("compaction_failure", compaction_failure_.to_string());

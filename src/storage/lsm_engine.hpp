@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/rt/rt.hpp"
+#include "ldb/engine_listener.hpp"
 #include "ldb/executor.hpp"
 #include "ldb/file_system.hpp"
 #include "ldb/log_sink.hpp"
@@ -57,7 +58,8 @@ struct LsmWrite final : StorageEngine::PendingWrite {
   rt::CondVar wake_up;
 };
 
-/// Lock order: manifest_mutex_, then mutex_, then read_mutex_; queue_mutex_ and those of the parts are leaves.
+/// Lock order: ingest_mutex_ or checkpoint_mutex_, then manifest_mutex_, then mutex_, then read_mutex_; queue_mutex_ and those of
+/// the parts are leaves.
 class LsmEngine final : public StorageEngine {
  public:
   static Result<std::unique_ptr<StorageEngine>> open(const std::string& directory, const EngineOptions& options);
@@ -80,9 +82,12 @@ class LsmEngine final : public StorageEngine {
   void set_collection_policy(const CollectionPolicy* policy) override;
   Status flush() override;
   Status compact(const KeyRange& range) override;
+  Result<std::uint64_t> ingest(SortedSource& source) override;
+  Status checkpoint(const std::string& directory) override;
   std::uint64_t approximate_size(const KeyRange& range) override;
   std::size_t memory_usage() const override;
   std::vector<EngineProperty> properties() override;
+  std::vector<EngineTable> tables() override;
   std::string_view name() const override { return "lsm"; }
   Status close() override;
 
@@ -121,6 +126,7 @@ class LsmEngine final : public StorageEngine {
   Status flush_immutables();
   Status write_memtables(const std::vector<std::shared_ptr<Memtable>>& memtables, VersionEdit& edit);
   Status compact_tables(const CompactionJob& job);
+  Status compact_tables(const CompactionJob& job, VersionEdit& edit);
   Status write_compaction(const CompactionJob& job, VersionEdit& edit);
   Status compact_level_range(int level, const KeyRange& range);
   /// Makes the edit durable and current. `flushed`: how many of the oldest immutable memtables it replaces.
@@ -131,6 +137,31 @@ class LsmEngine final : public StorageEngine {
   void set_read_state(std::shared_ptr<const ReadState> state) LDB_REQUIRES(mutex_);
   void update_pressure() LDB_REQUIRES(mutex_);
   TableOptions table_options(int level) const;
+
+  // lsm_ingest.cpp
+  Status build_run(SortedSource& source, std::uint64_t sequence, std::vector<TableMeta>& tables);
+  Status add_run(const std::vector<TableMeta>& tables, std::uint64_t sequence, bool& installing);
+  Status lead_alone(std::uint64_t sequence, const std::function<Status()>& work);
+  void commit_detached(LsmWrite* head);
+  Status flush_overlapping(std::string_view lower, std::string_view upper);
+  Status claim_compaction();
+  void end_compaction();
+
+  // lsm_checkpoint.cpp
+  Status copy_to(const std::string& directory, ManifestState state);
+  Status copy_segment(std::uint64_t number, std::uint64_t limit, const std::string& directory);
+
+  // lsm_inspect.cpp
+  void tell(const EngineEvent& event) const {
+    if (options_.listener != nullptr) options_.listener->on_event(event);
+  }
+  void tell_error(const Status& status) const;
+  void tell_compaction(EngineEventKind kind, const CompactionJob& job, const VersionEdit& edit, std::int64_t started_ns,
+                       const Status& status) const;
+  void tell_flush(EngineEventKind kind, std::int64_t started_ns, std::uint64_t bytes_before, const Status& status) const;
+  void tell_stall(bool stalled);
+  void tell_segment();  // by the leader
+  void add_amplification(std::vector<EngineProperty>& properties) const;
 
   std::shared_ptr<const ReadState> read_state() const;
   Result<PointResult> find(const ReadState& state, std::string_view key, std::uint64_t sequence, bool want_value) const;
@@ -165,11 +196,14 @@ class LsmEngine final : public StorageEngine {
   rt::CondVar leader_gone_;
   // The leader's own.
   std::vector<LsmWrite*> group_;
+  std::uint64_t segment_told_ = 0;      // log segment that the listener knows of
   std::shared_ptr<Memtable> active_;    // same as in the read state
   std::uint64_t upkeep_asked_for_ = 0;  // log segment whose successor was asked for
 
   // The tree.
-  rt::Mutex manifest_mutex_;  // held while an edit is written
+  rt::Mutex ingest_mutex_;      // one ingestion at a time; before all others
+  rt::Mutex checkpoint_mutex_;  // likewise
+  rt::Mutex manifest_mutex_;    // held while an edit is written
   ManifestState state_ LDB_GUARDED_BY(manifest_mutex_);
   std::unique_ptr<ManifestWriter> manifest_ LDB_GUARDED_BY(manifest_mutex_);
   rt::Atomic<std::uint64_t> next_file_number_{1};
@@ -188,7 +222,8 @@ class LsmEngine final : public StorageEngine {
   std::int64_t retry_at_ns_ LDB_GUARDED_BY(mutex_) = 0;
   CompactionPicker picker_ LDB_GUARDED_BY(mutex_);
   const CollectionPolicy* policy_ LDB_GUARDED_BY(mutex_) = nullptr;
-  rt::Atomic<unsigned> pressure_{0};  // 0: writers need not look any closer
+  rt::Atomic<unsigned> pressure_{0};           // 0: writers need not look any closer
+  rt::Atomic<std::int64_t> stalled_since_{0};  // 0: the listener was not told of a stall
 
   mutable rt::Mutex read_mutex_;
   std::shared_ptr<const ReadState> read_state_ LDB_GUARDED_BY(read_mutex_);
@@ -198,7 +233,7 @@ class LsmEngine final : public StorageEngine {
 
   struct Counters {
     rt::Atomic<std::uint64_t> writes{0}, groups{0}, user_bytes{0}, flushes{0}, flush_bytes{0}, compactions{0}, moves{0},
-        compaction_read_bytes{0}, compaction_write_bytes{0}, entries_dropped{0}, stalls{0}, stall_ns{0};
+        compaction_read_bytes{0}, compaction_write_bytes{0}, entries_dropped{0}, stalls{0}, stall_ns{0}, ingested_bytes{0};
   } counters_;
 };
 

@@ -151,6 +151,7 @@ Status LsmEngine::commit_group(const std::vector<LsmWrite*>& group) {
     switch_memtable();
   }
   if (log_->syncs() != syncs_before) notify_log_listener();
+  tell_segment();
   return {};
 }
 
@@ -209,12 +210,18 @@ void LsmEngine::switch_memtable() {
 }
 
 Status LsmEngine::throttle() {
-  if (pressure_.load(std::memory_order_relaxed) == 0) return usable();
+  if (pressure_.load(std::memory_order_relaxed) == 0) {
+    if (stalled_since_.load(std::memory_order_relaxed) != 0) tell_stall(false);
+    return usable();
+  }
   constexpr std::size_t kSlowImmutables = 3;
   constexpr std::size_t kStopImmutables = 5;
   constexpr std::size_t kSlowTables = 12;
   constexpr std::size_t kStopTables = 24;
   const std::int64_t start = rt::monotonic_ns();
+  if (const auto now = read_state(); now->immutables.size() >= kSlowImmutables || now->version->levels[0].size() >= kSlowTables) {
+    tell_stall(true);
+  }
   bool slow = false;
   {
     rt::MutexLock lock(mutex_);

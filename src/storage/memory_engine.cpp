@@ -7,6 +7,7 @@
 #include "base/rt/rt.hpp"
 #include "ldb/storage_engine.hpp"
 #include "storage/batch_check.hpp"
+#include "storage/sorted_input.hpp"
 
 namespace ldb {
 namespace {
@@ -151,6 +152,7 @@ class MemoryEngine final : public StorageEngine {
     rt::WriteLock lock(mutex_);
     while (!log_.empty() && LogPosition{1, log_base_} < position) drop_oldest_change();
   }
+  Result<std::uint64_t> ingest(SortedSource& source) override;
   void set_log_listener(std::function<void()> listener) override {
     rt::MutexLock lock(listener_mutex_);
     listener_ = std::move(listener);
@@ -300,6 +302,38 @@ void MemoryEngine::apply(const MemoryWrite& write) {
     while (log_bytes_ > kMaxLogBytes) drop_oldest_change();
   }
   published_ = write.last_sequence;
+}
+
+Result<std::uint64_t> MemoryEngine::ingest(SortedSource& source) {
+  // Read before anything is locked: the source may be an iterator of this very engine.
+  WriteBatch run;
+  storage::SortedInput input(source);
+  for (;;) {
+    LDB_ASSIGN_OR_RETURN(const bool more, input.next());
+    if (!more) break;
+    run.put(input.key(), input.value());
+  }
+  bool logged = false;
+  std::uint64_t result = 0;
+  {
+    rt::WriteLock lock(mutex_);
+    rt::MutexLock queue_lock(queue_mutex_);
+    if (closed_.load()) return closed();
+    for (; !queue_.empty(); queue_.pop_front()) {
+      queue_.front()->applied = true;
+      logged |= queue_.front()->batch.has_commit();
+      apply(*queue_.front());
+    }
+    if (input.count() > 0) {
+      const std::uint64_t sequence = next_sequence_++;
+      const std::uint64_t horizon = this->horizon();
+      for (const auto& op : run.operations()) add_version(op.key, {sequence, false, op.value}, horizon);
+      published_ = sequence;
+    }
+    result = published_;
+  }
+  if (logged) notify_listener();
+  return result;
 }
 
 Status MemoryEngine::compact(const KeyRange& range) {

@@ -7,7 +7,7 @@ using namespace ldb::test;
 namespace {
 
 EngineKind any_engine() {
-  const EngineKind kind = GENERATE(EngineKind::kMemory, EngineKind::kLsm, EngineKind::kSmallLsm);
+  const EngineKind kind = GENERATE(from_range(engine_kinds()));
   UNSCOPED_INFO("engine: " << to_string(kind));
   return kind;
 }
@@ -407,7 +407,7 @@ TEST_CASE("A closed engine refuses every call") {
 }
 
 TEST_CASE("Everything survives reopening, and change positions stay valid") {
-  const EngineKind kind = GENERATE(EngineKind::kLsm, EngineKind::kSmallLsm);
+  const EngineKind kind = GENERATE(from_range(engine_kinds(true)));
   TestEngine engine(kind);
   const LogPosition begin = engine->log_begin();
   std::vector<std::string> commits;

@@ -10,10 +10,24 @@
 
 #include "ldb/file_system.hpp"
 #include "ldb/storage_engine.hpp"
+#ifdef LDB_TEST_ROCKSDB
+#include "ldb/rocksdb_engine.hpp"
+#include "support/temp_directory.hpp"
+#endif
 
 namespace ldb::test {
 
-enum class EngineKind { kMemory, kLsm, kSmallLsm };
+enum class EngineKind { kMemory, kLsm, kSmallLsm, kRocksDb };
+
+/// The engines of this build; `durable`: only those that survive reopening.
+inline std::vector<EngineKind> engine_kinds(bool durable = false) {
+  std::vector<EngineKind> kinds{EngineKind::kLsm, EngineKind::kSmallLsm};
+  if (!durable) kinds.insert(kinds.begin(), EngineKind::kMemory);
+#ifdef LDB_TEST_ROCKSDB
+  kinds.push_back(EngineKind::kRocksDb);
+#endif
+  return kinds;
+}
 
 inline std::string to_string(EngineKind kind) {
   switch (kind) {
@@ -23,6 +37,8 @@ inline std::string to_string(EngineKind kind) {
       return "lsm";
     case EngineKind::kSmallLsm:
       return "lsm with tiny memtables, blocks and log segments";
+    case EngineKind::kRocksDb:
+      return "rocksdb";
   }
   return "?";
 }
@@ -39,14 +55,17 @@ inline EngineOptions small_options(FileSystem& fs) {
   return options;
 }
 
-/// One engine in a memory file system, which survives reopen().
+/// One engine in a memory file system (RocksDB: in a temporary directory), which survives reopen().
 class TestEngine {
  public:
-  explicit TestEngine(EngineKind kind) : kind_(kind), fs_(new_memory_file_system()) { open(); }
+  explicit TestEngine(EngineKind kind, EngineListener* listener = nullptr)
+      : kind_(kind), listener_(listener), fs_(new_memory_file_system()) {
+    open();
+  }
 
   StorageEngine& operator*() { return *engine_; }
   StorageEngine* operator->() { return engine_.get(); }
-  FileSystem& fs() { return *fs_; }
+  FileSystem& fs() { return kind_ == EngineKind::kRocksDb ? posix_file_system() : *fs_; }
   bool durable() const { return kind_ != EngineKind::kMemory; }
   EngineKind kind() const { return kind_; }
 
@@ -55,6 +74,26 @@ class TestEngine {
     engine_ = nullptr;
     open();
   }
+  /// A path beside the engine's directory, on its file system.
+  std::string beside(const std::string& name) const {
+#ifdef LDB_TEST_ROCKSDB
+    if (kind_ == EngineKind::kRocksDb) return temporary_.file(name);
+#endif
+    return name;
+  }
+  /// An engine of the same kind over another directory of the same file system.
+  Result<std::unique_ptr<StorageEngine>> open_other(const std::string& path) {
+    EngineOptions options;
+    options.file_system = fs_.get();
+    options.log_segment_bytes = 1 << 20;
+    if (kind_ == EngineKind::kSmallLsm) options = small_options(*fs_);
+    options.listener = listener_;
+#ifdef LDB_TEST_ROCKSDB
+    options.file_system = kind_ == EngineKind::kRocksDb ? nullptr : options.file_system;
+    if (kind_ == EngineKind::kRocksDb) return open_rocksdb_engine(path, options);
+#endif
+    return open_lsm_engine(path, options);
+  }
 
  private:
   void open() {
@@ -62,17 +101,17 @@ class TestEngine {
       engine_ = new_memory_engine();
       return;
     }
-    EngineOptions options;
-    options.file_system = fs_.get();
-    options.log_segment_bytes = 1 << 20;
-    if (kind_ == EngineKind::kSmallLsm) options = small_options(*fs_);
-    auto opened = open_lsm_engine("db", options);
+    auto opened = open_other(beside("db"));
     INFO(opened.error().to_string());
     REQUIRE(opened);
     engine_ = std::move(*opened);
   }
 
   const EngineKind kind_;
+  EngineListener* const listener_;
+#ifdef LDB_TEST_ROCKSDB
+  TempDirectory temporary_;
+#endif
   std::unique_ptr<FileSystem> fs_;
   std::unique_ptr<StorageEngine> engine_;
 };

@@ -185,7 +185,7 @@ class ModelRun {
 }  // namespace
 
 TEST_CASE("Engines agree with a sorted map under random operations") {
-  const EngineKind kind = GENERATE(EngineKind::kMemory, EngineKind::kLsm, EngineKind::kSmallLsm);
+  const EngineKind kind = GENERATE(from_range(engine_kinds()));
   const char* seed_text = std::getenv("LDB_MODEL_SEED");
   const char* steps_text = std::getenv("LDB_MODEL_STEPS");
   const std::uint64_t first = seed_text != nullptr ? std::strtoull(seed_text, nullptr, 10) : 1;

@@ -208,7 +208,11 @@ Result<std::shared_ptr<const Version>> apply_edit(const Version& base, const Ver
     version->levels[static_cast<std::size_t>(added.level)].push_back(std::move(table));
   }
   auto& top = version->levels[0];
-  std::sort(top.begin(), top.end(), [](const TablePtr& a, const TablePtr& b) { return a->meta.number > b->meta.number; });
+  // By what they hold, not by number: an ingested table takes its number before flushes that are older than it.
+  std::sort(top.begin(), top.end(), [](const TablePtr& a, const TablePtr& b) {
+    return a->meta.max_sequence != b->meta.max_sequence ? a->meta.max_sequence > b->meta.max_sequence
+                                                        : a->meta.number > b->meta.number;
+  });
   for (std::size_t level = 1; level < version->levels.size(); ++level) {
     auto& tables = version->levels[level];
     std::sort(tables.begin(), tables.end(),

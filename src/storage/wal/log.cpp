@@ -350,7 +350,7 @@ void Log::drop_before(LogPosition position) {
   {
     rt::MutexLock lock(mutex_);
     begin_ = std::max(begin_, position);
-    while (segments_.size() > 1 && segments_.front() < position.segment) {
+    while (segments_.size() > 1 && segments_.front() < std::min(position.segment, pinned_.load())) {
       std::string path = segment_path(segments_.front());
       if (ends_.front() >= options_.segment_bytes / 2 && recyclable_.size() < kMaxRecyclable) {
         recyclable_.push_back(std::move(path));

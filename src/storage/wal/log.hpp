@@ -72,6 +72,10 @@ class Log {
   LogPosition keep_from(LogPosition flushed, std::uint64_t max_bytes) const;
   /// Recycles or removes the segments before position.segment. Only after the manifest names `position` as the log's beginning.
   void drop_before(LogPosition position);
+  /// Segments from `segment` on stay as they are, whatever is dropped, until unpin(): somebody copies them. The next
+  /// drop_before() makes up for it.
+  void pin(std::uint64_t segment) { pinned_.store(segment); }
+  void unpin() { pinned_.store(UINT64_MAX); }
 
   std::uint64_t total_bytes() const;
   std::uint64_t segment_count() const;
@@ -135,6 +139,7 @@ class Log {
   Status poisoned_ LDB_GUARDED_BY(mutex_);
   rt::Atomic<bool> poisoned_flag_{false};
 
+  rt::Atomic<std::uint64_t> pinned_{UINT64_MAX};
   rt::Atomic<std::uint64_t> syncs_{0};
   rt::Atomic<std::uint64_t> bytes_written_{0};
 };

@@ -1,0 +1,197 @@
+// Ingestion: a sorted run becomes tables beside running writers, and a part of the tree in a moment in which nobody writes.
+#include <algorithm>
+
+#include "storage/compaction/table_set_writer.hpp"
+#include "storage/file_names.hpp"
+#include "storage/lsm_engine.hpp"
+#include "storage/sorted_input.hpp"
+
+namespace ldb::storage {
+namespace {
+
+constexpr std::size_t kMaxGroupBytes = 1 << 20;
+constexpr std::size_t kMaxGroupWrites = 1024;
+
+bool overlaps(const Memtable& memtable, std::string_view lower, std::string_view upper) {
+  const auto it = memtable.iterate();
+  it->seek(lower, kFirstTag);
+  if (it->valid() && it->key() <= upper) return true;
+  const auto tombstones = memtable.tombstones();
+  if (!tombstones) return false;
+  const auto& fragments = tombstones->fragments();
+  return std::any_of(fragments.begin(), fragments.end(), [&](const auto& f) { return f.start <= upper && f.end > lower; });
+}
+
+/// The deepest level that a table with the newest data may go to: nothing above it and nothing in it may overlap.
+int level_for(const Version& version, const TableMeta& table) {
+  int level = 0;
+  while (level < kLevels && version.overlapping(level, &table.smallest, &table.largest).empty()) ++level;
+  return std::max(level - 1, 0);
+}
+
+}  // namespace
+
+Result<std::uint64_t> LsmEngine::ingest(SortedSource& source) {
+  LDB_TRY(usable());
+  rt::MutexLock one_at_a_time(ingest_mutex_);
+  std::uint64_t sequence = 0;
+  {
+    rt::MutexLock lock(queue_mutex_);
+    sequence = next_sequence_ + kIngestSequenceGap;
+  }
+  if (sequence >= kMaxSequence)
+    return Status(StatusCode::kResourceExhausted, "no sequences are left; copy the data into a new engine");
+  const std::int64_t started = rt::monotonic_ns();
+  std::vector<TableMeta> tables;
+  LDB_TRY(build_run(source, sequence, tables));
+  if (tables.empty()) return published_.load();
+  EngineEvent event;
+  event.kind = EngineEventKind::kIngested;
+  event.tables_out = tables.size();
+  for (const TableMeta& table : tables) event.bytes_out += table.file_size;
+  bool installing = false;
+  event.status = add_run(tables, sequence, installing);
+  if (!event.status && installing) {
+    // The manifest may or may not name the tables, so they stay. If it does not, opening removes them.
+    event.status = Status(StatusCode::kOutcomeUnknown, std::string(event.status.message())).with_detail(event.status.to_string());
+  } else if (!event.status) {
+    for (const TableMeta& table : tables) (void)fs_.remove(path(table_name(table.number)));
+  } else {
+    counters_.ingested_bytes.fetch_add(event.bytes_out, std::memory_order_relaxed);
+  }
+  event.duration_ns = rt::monotonic_ns() - started;
+  tell(event);
+  LDB_TRY(event.status);
+  return sequence;
+}
+
+Status LsmEngine::build_run(SortedSource& source, std::uint64_t sequence, std::vector<TableMeta>& tables) {
+  TableSetWriter::Options options;
+  options.file_system = &fs_;
+  options.directory = directory_;
+  options.table = table_options(kLevels - 1);
+  options.target_bytes = std::max<std::uint64_t>(2 * options_.memtable_bytes, 1 << 20);
+  options.new_number = [this] { return next_file_number_.fetch_add(1); };
+  TableSetWriter writer(std::move(options));
+  SortedInput input(source);
+  for (;;) {
+    LDB_ASSIGN_OR_RETURN(const bool more, input.next());
+    if (!more) break;
+    if (input.count() % 1024 == 0) LDB_TRY(usable());
+    LDB_TRY(writer.add(input.key(), make_tag(sequence, EntryKind::kPut), input.value()));
+  }
+  LDB_ASSIGN_OR_RETURN(tables, writer.finish());
+  return {};
+}
+
+Status LsmEngine::add_run(const std::vector<TableMeta>& tables, std::uint64_t sequence, bool& installing) {
+  const std::string& lower = tables.front().smallest;
+  const std::string& upper = tables.back().largest;
+  LDB_TRY(claim_compaction());  // so that the levels stay as they are
+  // Most of what must be flushed is flushed while others still write.
+  const auto before = read_state();
+  bool dirty = overlaps(*before->active, lower, upper);
+  for (const auto& memtable : before->immutables) dirty |= overlaps(*memtable, lower, upper);
+  Status status = dirty ? flush() : Status();
+  if (status) {
+    status = lead_alone(sequence, [&]() -> Status {
+      // The run is durable when this ends, so what came before it must be, too.
+      LDB_TRY(log_->sync());
+      notify_log_listener();
+      LDB_TRY(flush_overlapping(lower, upper));
+      const auto version = read_state()->version;
+      VersionEdit edit;
+      edit.last_sequence = sequence;
+      for (const TableMeta& table : tables) edit.added.push_back({level_for(*version, table), table});
+      installing = true;
+      LDB_TRY(install(edit, 0));
+      published_.store(sequence, std::memory_order_release);
+      return {};
+    });
+  }
+  end_compaction();
+  return status;
+}
+
+/// Runs `work` in the place of the write leader, behind everything submitted so far and before everything submitted later, which
+/// gets sequences above `sequence`.
+Status LsmEngine::lead_alone(std::uint64_t sequence, const std::function<Status()>& work) {
+  LsmWrite* submitted = nullptr;
+  {
+    rt::MutexLock lock(queue_mutex_);
+    while (leader_active_) leader_gone_.wait(queue_mutex_);
+    LDB_TRY(usable());
+    if (next_sequence_ > sequence) {
+      return Status(StatusCode::kResourceExhausted, "more was written during an ingestion than it can stand; split it");
+    }
+    leader_active_ = true;
+    next_sequence_ = sequence + 1;
+    submitted = queue_head_;
+    queue_head_ = queue_tail_ = nullptr;
+  }
+  commit_detached(submitted);
+  const Status status = work();
+  rt::MutexLock lock(queue_mutex_);
+  leader_active_ = false;
+  LsmWrite* heir = queue_head_;
+  while (heir != nullptr && !heir->waiting) heir = heir->next;
+  if (heir != nullptr) heir->wake_up.notify_one();
+  leader_gone_.notify_all();
+  return status;
+}
+
+void LsmEngine::commit_detached(LsmWrite* head) {
+  while (head != nullptr) {
+    group_.clear();
+    std::size_t bytes = 0;
+    while (head != nullptr && group_.size() < kMaxGroupWrites &&
+           (group_.empty() || bytes + head->body.size() <= kMaxGroupBytes)) {
+      bytes += head->body.size();
+      group_.push_back(head);
+      head = std::exchange(head->next, nullptr);
+    }
+    const Status status = commit_group(group_);
+    rt::MutexLock lock(queue_mutex_);
+    for (LsmWrite* member : group_) {
+      member->status = status;
+      member->done = true;
+      if (member->waiting) member->wake_up.notify_one();
+    }
+  }
+}
+
+/// As leader: what is in memory of [lower, upper] is older than the run and must not stand above it.
+Status LsmEngine::flush_overlapping(std::string_view lower, std::string_view upper) {
+  rt::MutexLock lock(mutex_);
+  if (overlaps(*active_, lower, upper)) switch_memtable();
+  flush_failure_ = Status();  // an older failure does not count; try now
+  for (;;) {
+    const auto state = read_state();
+    const auto& waiting = state->immutables;
+    if (std::none_of(waiting.begin(), waiting.end(), [&](const auto& m) { return overlaps(*m, lower, upper); })) return {};
+    if (!flush_failure_) return flush_failure_;
+    schedule();
+    changed_.wait_until(mutex_, rt::monotonic_ns() + 10 * rt::kMillisecond);
+  }
+}
+
+Status LsmEngine::claim_compaction() {
+  rt::MutexLock lock(mutex_);
+  while (compaction_running_) {
+    LDB_TRY(usable());
+    changed_.wait_until(mutex_, rt::monotonic_ns() + 10 * rt::kMillisecond);
+  }
+  LDB_TRY(usable());
+  if (stopping_) return Status(StatusCode::kAborted, "storage engine is closed");
+  compaction_running_ = true;
+  ++tasks_;
+  return {};
+}
+
+void LsmEngine::end_compaction() {
+  rt::MutexLock lock(mutex_);
+  compaction_running_ = false;
+  task_done();
+}
+
+}  // namespace ldb::storage
