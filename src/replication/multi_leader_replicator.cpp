@@ -96,7 +96,7 @@ void MultiLeaderReplicator::handle(const NodeId& from, Request request, Responde
 Result<CommitOutcome> MultiLeaderReplicator::commit(CommitRequest request) {
   if (!replica_) return not_started();
   const bool synced = request.sync == SyncPolicy::kSync;
-  sender_->committed_here();
+  sender_->committed_here(commit_bytes(request));
   auto outcome = replica_->commit(std::move(request));
   if (outcome && !synced) sender_->committed_unsynced();
   return outcome;

@@ -201,6 +201,7 @@ Status Replica::remove_member(const NodeId& node) {
   {
     rt::MutexLock lock(mutex_);
     if (members_.erase(node) == 0) return Status(StatusCode::kNotFound, "no peer " + node.name);
+    member_removed_ = true;
     identity_.remove_member(node);
     verified_.store(identity_.verified());
     complaints_.forget(node);
@@ -272,6 +273,12 @@ bool Replica::needs_hello(const NodeId& node) const {
 void Replica::acknowledged(const NodeId& from, const VersionVector& durable) {
   rt::MutexLock lock(mutex_);
   if (Member* const member = find(from)) member->durable = durable;
+}
+
+bool Replica::alone() const {
+  rt::MutexLock lock(mutex_);
+  // A directory that had peers is opened before they are added again.
+  return members_.empty() && (member_removed_ || !state_.had_peers());
 }
 
 std::optional<VersionVector> Replica::acknowledged_by_all() {

@@ -92,6 +92,8 @@ class Replica {
   Status own_origin_ahead(const NodeId& node, OriginId origin, const VersionVector& needed);
   /// Origins whose commits `peer` most likely gets from their own node.
   std::set<OriginId> elsewhere_for(const NodeId& peer) const;
+  /// No other member is there, and none can come back: whoever joins is new, and copies the whole state.
+  bool alone() const;
   /// What all members have durably; none while one is silent.
   std::optional<VersionVector> acknowledged_by_all();
 
@@ -142,6 +144,7 @@ class Replica {
   mutable rt::Mutex mutex_;
   rt::CondVar changed_;  ///< identity verified, install ended, or stopped
   std::map<NodeId, Member> members_ LDB_GUARDED_BY(mutex_);
+  bool member_removed_ LDB_GUARDED_BY(mutex_) = false;  ///< by this process
   OriginIdentity identity_ LDB_GUARDED_BY(mutex_){true, false};
   PeerMarkers markers_ LDB_GUARDED_BY(mutex_);
   Complaints complaints_ LDB_GUARDED_BY(mutex_);

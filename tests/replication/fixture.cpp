@@ -1,5 +1,6 @@
 #include "fixture.hpp"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <set>
 
@@ -160,6 +161,13 @@ std::size_t TestNode::images() {
 }
 
 VersionVector TestNode::applied() { return replicator_->applied(nullptr).value(); }
+
+bool TestNode::clock_passes(TestNode& other) {
+  std::uint64_t latest_ms = 0;
+  const VersionVector theirs = other.applied();
+  for (const auto& [origin, progress] : theirs.entries()) latest_ms = std::max(latest_ms, progress.stamp.ms());
+  return eventually([&] { return static_cast<std::uint64_t>(clock_->wall_us() / 1000) > latest_ms; });
+}
 
 bool converged(const std::vector<TestNode*>& nodes) {
   TestNode* first = nullptr;

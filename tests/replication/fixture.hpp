@@ -58,6 +58,9 @@ class TestNode {
   /// Row images, dead ones included.
   std::size_t images();
   VersionVector applied();
+  /// Waits until this node's clock is past every commit that `other` has: a write made here from then on is the later one of two
+  /// concurrent ones. (Within one millisecond the stamps of two nodes that do not hear each other may come in any order.)
+  bool clock_passes(TestNode& other);
   ReplicationStatus status() { return replicator_->status(); }
 
  private:

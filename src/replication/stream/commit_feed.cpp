@@ -140,4 +140,15 @@ Status CommitFeed::release(const VersionVector& acknowledged_by_all) {
   return {};
 }
 
+Status CommitFeed::release_everything() {
+  const LogPosition end = engine_.log_end();
+  // Taken after the end, so that it covers all that lies before.
+  LDB_TRY(state_.raise_log_start({applier_.submitted(), end}));
+  log_start_generation_ = state_.log_start_generation();
+  engine_.release_log(end);
+  cursors_.clear();
+  index_ = LogIndex(end, state_.log_start()->vector, checkpoint_bytes_);
+  return {};
+}
+
 }  // namespace ldb::replication

@@ -53,6 +53,8 @@ class CommitFeed {
 
   /// Releases what everybody has, checkpoint by checkpoint, after noting the new start of the log durably.
   Status release(const VersionVector& acknowledged_by_all);
+  /// Releases all of it, for a node that is alone.
+  Status release_everything();
 
  private:
   struct Cursor {

@@ -9,6 +9,8 @@ namespace ldb::replication {
 namespace {
 
 constexpr std::int64_t kHelloTimeoutMs = 2'000;
+/// A peer that says "copy" is asked again so often, when this node has applied something since it asked.
+constexpr int kStaleAnswers = 3;
 
 }  // namespace
 
@@ -132,6 +134,7 @@ Status Puller::fetch() {
   FetchRequest request;
   request.from = replica_.identity();
   request.knowledge = replica_.knowledge();
+  asked_with_ = request.knowledge.applied;
   request.complaint = complaint_;
   request.durable = durable_;
   request.position = position_;
@@ -154,14 +157,24 @@ Status Puller::take(FetchAnswer answer) {
       return Status(StatusCode::kUnavailable, "the peer cannot serve its log now: " + answer.reason);
     case FetchAnswer::State::kSnapshotRequired:
       position_ = {};
+      if (answer_is_stale()) return {};
       return copy();
     case FetchAnswer::State::kCommits:
       break;
   }
+  stale_answers_ = 0;
   held_ = std::move(answer.commits);
   held_from_ = 0;
   after_held_ = {answer.from.boot, answer.next};
   return apply_held();
+}
+
+/// A fetch may wait at the peer while this node catches up elsewhere, even by a copy; what was said of its old vector does not
+/// hold.
+bool Puller::answer_is_stale() {
+  const bool stale = !(replica_.applier().submitted() == asked_with_) && stale_answers_ < kStaleAnswers;
+  stale_answers_ = stale ? stale_answers_ + 1 : 0;
+  return stale;
 }
 
 Status Puller::apply_held() {

@@ -52,6 +52,8 @@ class Puller {
   Status hello();
   Status fetch();
   Status take(FetchAnswer answer);
+  /// The answer judged a vector that this node has outgrown since.
+  bool answer_is_stale();
   /// Applies what was fetched, as far as it can be applied now.
   Status apply_held();
   Status apply_one(const std::string& payload, bool& hold);
@@ -68,6 +70,8 @@ class Puller {
   std::vector<std::string> held_;  ///< fetched, not yet applied
   std::size_t held_from_ = 0;
   StreamPosition after_held_;
+  VersionVector asked_with_;  ///< applied, as the last fetch said
+  int stale_answers_ = 0;     ///< in a row
   VersionVector durable_;
   Complaint complaint_;
   VersionVector peer_applied_;  ///< what the peer said it has, last

@@ -8,6 +8,8 @@ namespace {
 
 constexpr std::int64_t kHouseIntervalNs = 50 * rt::kMillisecond;
 constexpr std::int64_t kIdleWakeNs = rt::kSecond;
+/// A node alone keeps this much log: enough for a first peer that is added soon to stream from the start.
+constexpr std::uint64_t kKeptAloneBytes = 4 << 20;
 
 Status closing() { return Status(StatusCode::kAborted, "the node is closing"); }
 
@@ -182,16 +184,19 @@ void Sender::park(const NodeId& from, FetchRequest request, Responder respond) {
   place = std::move(parked);
 }
 
+Status Sender::open_feed() {
+  if (feed_open_) return {};
+  LDB_TRY(feed_.open());
+  feed_open_ = true;
+  return {};
+}
+
 void Sender::look_at_parked() {
   if (parked_.empty()) return;
-  if (!feed_open_) {
-    Status opened = feed_.open();
-    feed_open_ = opened.is_ok();
-    if (!feed_open_) {
-      replica_.log(LogLevel::kError, "the log cannot be read for peers: " + opened.to_string());
-      for (auto& [peer, parked] : parked_) parked.respond(opened);
-      return parked_.clear();
-    }
+  if (Status opened = open_feed(); !opened) {
+    replica_.log(LogLevel::kError, "the log cannot be read for peers: " + opened.to_string());
+    for (auto& [peer, parked] : parked_) parked.respond(opened);
+    return parked_.clear();
   }
   if (unsynced_.exchange(false)) {
     if (Status synced = replica_.engine().sync(); !synced)
@@ -261,15 +266,23 @@ void Sender::respond_with(const NodeId& peer, Parked& parked, FeedBatch batch) {
   parked.respond(encode(answer));
 }
 
+Status Sender::release_log() {
+  if (replica_.alone()) {
+    if (bytes_kept_.load() < kKeptAloneBytes) return {};
+    LDB_TRY(open_feed());
+    bytes_kept_.store(0);
+    return feed_.release_everything();
+  }
+  const auto acknowledged = replica_.acknowledged_by_all();
+  return acknowledged && feed_open_ ? feed_.release(*acknowledged) : Status();
+}
+
 /// Releases log that nobody needs, and raises the collection floor when compaction has met dead rows above it.
 void Sender::keep_house() {
   const std::int64_t now_ns = rt::monotonic_ns();
   if (now_ns < next_house_ns_) return;
   next_house_ns_ = now_ns + kHouseIntervalNs;
-  if (const auto acknowledged = replica_.acknowledged_by_all(); acknowledged && feed_open_) {
-    if (Status released = feed_.release(*acknowledged); !released)
-      replica_.log(LogLevel::kWarning, "releasing log: " + released.to_string());
-  }
+  if (Status released = release_log(); !released) replica_.log(LogLevel::kWarning, "releasing log: " + released.to_string());
   floor_wanted_ |= replica_.collection().take_wanted();
   if (!floor_wanted_) return;
   if (auto advanced = replica_.advance_floor(); !advanced) {

@@ -31,8 +31,11 @@ class Sender {
   void log_grew();
   /// A commit was made without sync.
   void committed_unsynced();
-  /// A commit is being made on this node.
-  void committed_here() { own_commits_.fetch_add(1); }
+  /// A commit of about so many bytes is being made on this node.
+  void committed_here(std::uint64_t bytes) {
+    own_commits_.fetch_add(1);
+    bytes_kept_.fetch_add(bytes);
+  }
   /// The peer is gone or its link is to be dropped: its parked request and its copy end.
   void forget(const NodeId& peer);
 
@@ -69,6 +72,8 @@ class Sender {
   void respond_with(const NodeId& peer, Parked& parked, FeedBatch batch);
   std::int64_t next_wake();
   void keep_house();
+  Status open_feed();
+  Status release_log();
 
   Replica& replica_;
   CommitFeed feed_;
@@ -79,6 +84,7 @@ class Sender {
   std::int64_t next_house_ns_ = 0;
 
   rt::Atomic<std::uint64_t> own_commits_{0};
+  rt::Atomic<std::uint64_t> bytes_kept_{0};  ///< committed here since a node alone released its log
   rt::Atomic<bool> unsynced_{false};
 
   rt::Mutex mutex_;
