@@ -111,6 +111,7 @@ Status Node::Parts::open_sql() {
   services.executor = executor;
   services.log_sink = log_sink;
   services.self = options.id;
+  services.memory_bytes = options.sql_memory_bytes;
   rows->set_indexer(sql->indexer());
   replicator->set_indexer(sql->indexer());
   LDB_TRY(sql->start(services));

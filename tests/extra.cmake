@@ -29,6 +29,10 @@ if(NOT LDB_SANITIZE)
   set_tests_properties(torture.kill9 PROPERTIES TIMEOUT 300 LABELS project RUN_SERIAL ON)
 endif()
 
+# Runs folders of sqllogictest files that lie outside the project: scripts/conformance.
+ldb_executable(sql_conformance SOURCES sql/conformance.cpp sql/slt_runner.cpp LIBS ldb)
+target_include_directories(sql_conformance PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
+
 # The simulated cluster.
 if(LDB_BUILD_SIM)
   file(GLOB simulate_sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/simulate/*.cpp)

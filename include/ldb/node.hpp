@@ -32,6 +32,9 @@ struct NodeOptions {
   std::string cluster = "ldb";  ///< nodes of different clusters refuse each other
   std::string listen = {};      ///< "127.0.0.1:7400" (port 0: chosen); empty: no network, no peers
   std::vector<PeerAddress> peers = {};
+  /// What all running SQL statements may hold in memory together (rows being sorted, joined, grouped, returned); 53200 beyond.
+  /// One statement is bounded by the session's setting max_statement_memory.
+  std::uint64_t sql_memory_bytes = kDefaultSqlMemoryBytes;
   EngineOptions engine = {};  ///< file_system, executor and log_sink are filled in from below when null
 
   FileSystem* file_system = nullptr;  ///< default: posix

@@ -34,8 +34,8 @@ class PreparedStatement {
   std::unique_ptr<SqlStatement> statement_;
 };
 
-/// A conversation with the database: its transaction state and settings. One thread at a time; open one per thread. Movable.
-/// Must be destroyed before its node is closed. An open transaction is rolled back by destruction.
+/// A conversation with the database: its transaction state and settings. One thread at a time (but see cancel); open one per
+/// thread. Movable. Must be destroyed before its node is closed. An open transaction is rolled back by destruction.
 class Session {
  public:
   /// Runs one statement (or several separated by ';' when there are no arguments) and returns the last one's rows.
@@ -52,6 +52,8 @@ class Session {
 
   TransactionState transaction_state() const { return session_->transaction_state(); }
   const std::string& database() const { return session_->database(); }
+  /// From any thread, also while another runs a statement: that one ends with SQLSTATE 57014.
+  Status cancel() { return session_->cancel(); }
 
   explicit Session(std::unique_ptr<SqlSession> session) : session_(std::move(session)) {}
 

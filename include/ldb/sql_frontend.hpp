@@ -51,7 +51,13 @@ class SqlSession {
   /// Runs later statements inside a transaction that somebody else began and will end (null: back to normal). BEGIN and COMMIT
   /// are refused meanwhile.
   virtual void attach(RowTransaction* transaction) = 0;
+  /// Any thread, as long as the session lives: makes the statement that is running now end with SQLSTATE 57014, soon. One that
+  /// starts later is not touched. kUnsupported when the front end cannot.
+  virtual Status cancel() { return Status(StatusCode::kUnsupported, "this front end cannot cancel statements"); }
 };
+
+/// Of NodeOptions::sql_memory_bytes.
+inline constexpr std::uint64_t kDefaultSqlMemoryBytes = std::uint64_t{2} << 30;
 
 /// Borrowed; alive until stop() returned.
 struct SqlServices {
@@ -61,6 +67,7 @@ struct SqlServices {
   Executor* executor = nullptr;
   LogSink* log_sink = nullptr;
   NodeId self;
+  std::uint64_t memory_bytes = kDefaultSqlMemoryBytes;  ///< for the rows that all running statements hold together
 };
 
 /// One per node. open_session() from any thread.

@@ -3,10 +3,13 @@
 // `----` (NULL, (empty), and \t \n \\ escaped), `connect DATABASE`. Blank lines end a record; # starts a comment.
 #pragma once
 
+#include <functional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
-#include "sql/sql_fixture.hpp"
+#include "ldb/result_set.hpp"
 
 namespace ldb::test {
 
@@ -24,7 +27,24 @@ struct SltReport {
   std::vector<SltFailure> failures;
 };
 
-/// On a fresh node.
-SltReport run_slt_file(const std::string& path);
+/// What a script runs against.
+class SltTarget {
+ public:
+  virtual ~SltTarget() = default;
+  /// All statements; the last one's result.
+  virtual Result<ResultSet> run(std::string_view sql) = 0;
+  virtual void connect(const std::string& database) = 0;
+  virtual void restart() = 0;
+};
+
+struct SltOptions {
+  /// Numbers of NUMERIC, REAL and DOUBLE columns are equal when they differ by their display or by the order of summation only.
+  bool numbers_alike = false;
+  /// Called before each record, with its first line, and after it.
+  std::function<void(std::size_t line)> before;
+  std::function<void(const SltReport& so_far)> after;
+};
+
+SltReport run_slt_file(const std::string& path, SltTarget& target, const SltOptions& options = {});
 
 }  // namespace ldb::test

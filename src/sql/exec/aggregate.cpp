@@ -21,18 +21,18 @@ TypeId first_argument(const AggregateCall& call) { return call.arguments.empty()
 /// The states of one call within one grouping set.
 class CallState {
  public:
-  explicit CallState(const AggregateCall& call)
+  CallState(const AggregateCall& call, ExecContext& context)
       : call_(call), states_(call.function.function->make_states(first_argument(call))) {
     if (call.distinct && !call.function.function->ignores_duplicates) {
       std::vector<DataType> types{{TypeId::kInteger, -1, 0}};
       for (const ExpressionPtr& e : call.arguments) types.push_back(e->type);
-      seen_ = std::make_unique<RowNumbering>(std::move(types));
+      seen_ = std::make_unique<RowNumbering>(std::move(types), context.memory_use("an aggregate with DISTINCT"));
     }
     if (!call.order_by.empty() && call.function.function->order_sensitive) {
       std::vector<DataType> types{{TypeId::kInteger, -1, 0}};
       for (const ExpressionPtr& e : call.arguments) types.push_back(e->type);
       for (const SortKey& key : call.order_by) types.push_back(key.expression->type);
-      ordered_ = std::make_unique<RowBuffer>(std::move(types));
+      ordered_ = std::make_unique<RowBuffer>(std::move(types), context.memory_use("an aggregate with ORDER BY"));
     }
   }
 
@@ -56,7 +56,7 @@ class CallState {
       std::vector<ColumnVector> keyed{group_column(rows, groups)};
       keyed.insert(keyed.end(), arguments.begin(), arguments.end());
       std::vector<std::uint32_t> numbers(kBatchRows);
-      seen_->add(keyed, rows, numbers, &fresh);
+      LDB_TRY(seen_->add(keyed, rows, numbers, &fresh));
       rows = RowSet::of(fresh);
       if (rows.count == 0) return {};
     }
@@ -68,13 +68,13 @@ class CallState {
         LDB_TRY(evaluate(*key.expression, batch, rows, context, v));
         kept.push_back(std::move(v));
       }
-      ordered_->append(kept, rows);
-      return {};
+      return ordered_->append(kept, rows);
     }
     return feed(arguments, rows, groups.data());
   }
 
   void resize(std::size_t groups) { states_->resize(groups); }
+  std::size_t memory_bytes() const { return states_->memory_bytes(); }
 
   /// Feeds what had to be sorted first.
   Status finish() {
@@ -121,8 +121,11 @@ class CallState {
 
 /// One grouping set: its groups and their states.
 struct GroupSet {
-  GroupSet(const AggregatePlan& plan, const std::vector<std::size_t>& set) : members(set), numbering(member_types(plan, set)) {
-    for (const AggregateCall& call : plan.calls) calls.emplace_back(call);
+  GroupSet(const AggregatePlan& plan, const std::vector<std::size_t>& set, ExecContext& context)
+      : members(set),
+        numbering(member_types(plan, set), context.memory_use("an aggregate")),
+        memory(context.memory_use("an aggregate")) {
+    for (const AggregateCall& call : plan.calls) calls.emplace_back(call, context);
   }
   static std::vector<DataType> member_types(const AggregatePlan& plan, const std::vector<std::size_t>& set) {
     std::vector<DataType> types;
@@ -130,17 +133,23 @@ struct GroupSet {
     return types;
   }
   std::size_t size() const { return members.empty() ? 1 : numbering.rows().size(); }
+  Status count_memory() {
+    std::size_t bytes = 0;
+    for (const CallState& call : calls) bytes += call.memory_bytes();
+    return memory.set(bytes);
+  }
 
   const std::vector<std::size_t>& members;
   RowNumbering numbering;
   std::vector<CallState> calls;
+  MemoryUse memory;  // of the calls' states
 };
 
 class AggregateOperator final : public Operator {
  public:
   AggregateOperator(const AggregatePlan& plan, ExecContext& context) : plan_(plan), context_(context) {
     sets_.reserve(plan.sets.size());
-    for (const auto& set : plan.sets) sets_.emplace_back(plan, set);
+    for (const auto& set : plan.sets) sets_.emplace_back(plan, set, context);
   }
 
   Result<bool> next(Batch& out) override {
@@ -151,6 +160,7 @@ class AggregateOperator final : public Operator {
           call.resize(set.size());
           LDB_TRY(call.finish());
         }
+        LDB_TRY(set.count_memory());
       }
       built_ = true;
     }
@@ -178,9 +188,10 @@ class AggregateOperator final : public Operator {
       if (!set.members.empty()) {
         std::vector<ColumnVector> own;
         for (const std::size_t member : set.members) own.push_back(keys[member]);
-        set.numbering.add(own, batch.rows(), groups_, nullptr);
+        LDB_TRY(set.numbering.add(own, batch.rows(), groups_, nullptr));
       }
       for (CallState& call : set.calls) LDB_TRY(call.update(batch, groups_, set.size(), context_));
+      LDB_TRY(set.count_memory());
     }
     return {};
   }
@@ -201,8 +212,11 @@ class AggregateOperator final : public Operator {
         gather_wide(set.numbering.rows().column(static_cast<std::size_t>(member - set.members.begin())), numbers, column);
       }
     }
-    for (std::size_t i = 0; i < set.calls.size(); ++i)
-      LDB_TRY(set.calls[i].result(at_, count, out.columns[plan_.groups.size() + i]));
+    for (std::size_t i = 0; i < set.calls.size(); ++i) {
+      ColumnVector& column = out.columns[plan_.groups.size() + i];
+      LDB_TRY(set.calls[i].result(at_, count, column));
+      if (column.physical() == PhysicalType::kString) LDB_TRY(column.charge_strings(context_.memory, "an aggregate"));
+    }
     for (std::size_t i = 0; i < plan_.grouping_calls.size(); ++i) {
       std::int32_t bits = 0;
       for (const std::size_t place : plan_.grouping_calls[i]) {
@@ -229,7 +243,7 @@ class DistinctOperator final : public Operator {
       : plan_(plan),
         context_(context),
         child_(open(*plan.children[0], context)),
-        seen_(plan.on.empty() ? plan.types : types_of(plan.on)) {}
+        seen_(plan.on.empty() ? plan.types : types_of(plan.on), context.memory_use("DISTINCT")) {}
   Result<bool> next(Batch& out) override {
     for (;;) {
       LDB_ASSIGN_OR_RETURN(const bool more, child_->next(out));
@@ -237,11 +251,11 @@ class DistinctOperator final : public Operator {
       std::vector<std::uint16_t> fresh;
       std::vector<std::uint32_t> numbers(kBatchRows);
       if (plan_.on.empty()) {
-        seen_.add(out.columns, out.rows(), numbers, &fresh);
+        LDB_TRY(seen_.add(out.columns, out.rows(), numbers, &fresh));
       } else {
         std::vector<ColumnVector> keys(plan_.on.size());
         for (std::size_t i = 0; i < keys.size(); ++i) LDB_TRY(evaluate(*plan_.on[i], out, context_, keys[i]));
-        seen_.add(keys, out.rows(), numbers, &fresh);
+        LDB_TRY(seen_.add(keys, out.rows(), numbers, &fresh));
       }
       if (fresh.empty()) continue;
       out.has_selection = true;
@@ -259,14 +273,18 @@ class DistinctOperator final : public Operator {
 
 class SetOperationOperator final : public Operator {
  public:
-  SetOperationOperator(const SetOperationPlan& plan, ExecContext& context) : plan_(plan), context_(context), right_(plan.types) {}
+  SetOperationOperator(const SetOperationPlan& plan, ExecContext& context)
+      : plan_(plan),
+        context_(context),
+        right_(plan.types, context.memory_use("INTERSECT or EXCEPT")),
+        memory_(context.memory_use("INTERSECT or EXCEPT")) {}
   Result<bool> next(Batch& out) override {
     if (child_ == nullptr) {
-      LDB_TRY(run_to_end(*plan_.children[1], context_, [&](const Batch& batch) {
-        right_.add(batch.columns, batch.rows(), numbers_, nullptr);
+      LDB_TRY(run_to_end(*plan_.children[1], context_, [&](const Batch& batch) -> Status {
+        LDB_TRY(right_.add(batch.columns, batch.rows(), numbers_, nullptr));
         counts_.resize(right_.rows().size(), 0);
         batch.rows().for_each([&](std::size_t row) { ++counts_[numbers_[row]]; });
-        return Status();
+        return memory_.set(counts_.capacity() * sizeof(std::uint64_t));
       }));
       child_ = open(*plan_.children[0], context_);
     }
@@ -293,7 +311,7 @@ class SetOperationOperator final : public Operator {
             kept.push_back(static_cast<std::uint16_t>(row));
           });
         } else {
-          right_.add(out.columns, out.rows(), numbers_, &kept);
+          LDB_TRY(right_.add(out.columns, out.rows(), numbers_, &kept));
         }
       }
       if (kept.empty()) continue;
@@ -308,6 +326,7 @@ class SetOperationOperator final : public Operator {
   ExecContext& context_;
   RowNumbering right_;
   std::vector<std::uint64_t> counts_;
+  MemoryUse memory_;  // of counts_
   std::vector<std::uint32_t> numbers_ = std::vector<std::uint32_t>(kBatchRows);
   std::unique_ptr<Operator> child_;
 };

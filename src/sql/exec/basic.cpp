@@ -208,40 +208,43 @@ class TableFunctionOperator final : public Operator {
  public:
   TableFunctionOperator(const TableFunctionPlan& plan, ExecContext& context) : plan_(plan), context_(context) {}
   Result<bool> next(Batch& out) override {
-    if (!started_) {
-      started_ = true;
-      std::vector<Value> arguments;
-      for (const ExpressionPtr& e : plan_.arguments) {
-        LDB_ASSIGN_OR_RETURN(Value value, evaluate_scalar(*e, context_));
-        arguments.push_back(std::move(value));
-      }
-      LDB_ASSIGN_OR_RETURN(rows_, plan_.function->rows(arguments, context_));
-    }
-    const std::size_t rows = std::min(kBatchRows, rows_.size() - at_);
-    if (rows == 0) return false;
+    if (!generate_) LDB_TRY(start());
+    LDB_TRY(context_.check_interrupt());
     out.columns.resize(plan_.types.size());
     out.clear_selection();
-    out.row_count = rows;
+    for (std::size_t i = 0; i < plan_.types.size(); ++i) out.columns[i].reset(plan_.types[i]);
     const std::size_t width = plan_.types.size() - (plan_.with_ordinality ? 1 : 0);
-    for (std::size_t i = 0; i < width; ++i) {
-      fill_column(out.columns[i], plan_.types[i], rows, [&](std::size_t row) -> const Value& { return rows_[at_ + row][i]; });
-    }
-    if (plan_.with_ordinality) {
-      out.columns[width].reset({TypeId::kBigInt, -1, 0}, rows);
-      for (std::size_t row = 0; row < rows; ++row) {
-        out.columns[width].data<std::int64_t>()[row] = static_cast<std::int64_t>(at_ + row + 1);
+    std::size_t rows = 0;
+    const std::size_t room = context_.string_room();
+    for (std::size_t bytes = 0; rows < kBatchRows && bytes <= room / 4; ++rows) {
+      LDB_ASSIGN_OR_RETURN(const bool more, generate_(row_));
+      if (!more) break;
+      for (std::size_t i = 0; i < width; ++i) {
+        out.columns[i].set_value(rows, row_[i]);
+        bytes += memory_bytes(row_[i]);
       }
+      if (plan_.with_ordinality) out.columns[width].data<std::int64_t>()[rows] = ++ordinal_;
     }
-    at_ += rows;
-    return true;
+    out.row_count = rows;
+    return rows > 0;
   }
 
  private:
+  Status start() {
+    std::vector<Value> arguments;
+    for (const ExpressionPtr& e : plan_.arguments) {
+      LDB_ASSIGN_OR_RETURN(Value value, evaluate_scalar(*e, context_));
+      arguments.push_back(std::move(value));
+    }
+    LDB_ASSIGN_OR_RETURN(generate_, plan_.function->open(arguments, context_));
+    return {};
+  }
+
   const TableFunctionPlan& plan_;
   ExecContext& context_;
-  bool started_ = false;
-  std::vector<std::vector<Value>> rows_;
-  std::size_t at_ = 0;
+  RowGenerator generate_;
+  std::vector<Value> row_;
+  std::int64_t ordinal_ = 0;
 };
 
 class ProjectSetOperator final : public Operator {
@@ -250,30 +253,29 @@ class ProjectSetOperator final : public Operator {
       : plan_(plan), context_(context), child_(open(*plan.children[0], context)) {}
   Result<bool> next(Batch& out) override {
     for (;;) {
+      LDB_TRY(context_.check_interrupt());
       if (row_ < input_.row_count) {
-        if (!sets_ready_) LDB_TRY(make_sets());
-        const std::size_t rows = std::min(kBatchRows, height_ - at_);
-        if (rows == 0) {
-          ++row_;
-          sets_ready_ = false;
-          continue;
-        }
-        emit(out, rows);
-        return true;
+        if (sets_.empty()) LDB_TRY(open_sets());
+        LDB_TRY(emit(out));
+        if (out.row_count > 0) return true;
+        sets_.clear();
+        ++row_;
+        continue;
       }
       LDB_ASSIGN_OR_RETURN(const bool more, child_->next(input_));
       if (!more) return false;
       input_.compact();
       row_ = 0;
-      sets_ready_ = false;
     }
   }
 
  private:
-  Status make_sets() {
-    sets_.clear();
-    height_ = 0;
-    at_ = 0;
+  struct Set {
+    RowGenerator generate;
+    bool ended = false;
+  };
+
+  Status open_sets() {
     const auto index = static_cast<std::uint16_t>(row_);
     for (const ProjectSetPlan::Call& call : plan_.calls) {
       std::vector<Value> arguments;
@@ -282,27 +284,42 @@ class ProjectSetOperator final : public Operator {
         LDB_TRY(evaluate(*e, input_, RowSet::of(std::span<const std::uint16_t>(&index, 1)), context_, v));
         arguments.push_back(v.value(row_));
       }
-      LDB_ASSIGN_OR_RETURN(auto rows, call.function->rows(arguments, context_));
-      height_ = std::max(height_, rows.size());
-      sets_.push_back(std::move(rows));
+      Set set;
+      LDB_ASSIGN_OR_RETURN(set.generate, call.function->open(arguments, context_));
+      sets_.push_back(std::move(set));
     }
-    sets_ready_ = true;
     return {};
   }
 
-  void emit(Batch& out, std::size_t rows) {
+  /// The next rows of the sets side by side, the input row repeated; none when the longest set is at its end.
+  Status emit(Batch& out) {
     const std::size_t width = input_.columns.size();
     out.columns.resize(width + sets_.size());
     out.clear_selection();
+    for (std::size_t s = 0; s < sets_.size(); ++s) out.columns[width + s].reset(plan_.types[width + s]);
+    std::size_t rows = 0;
+    const std::size_t room = context_.string_room();
+    for (std::size_t bytes = 0; rows < kBatchRows && bytes <= room / 4; ++rows) {
+      bool any = false;
+      for (std::size_t s = 0; s < sets_.size(); ++s) {
+        if (!sets_[s].ended) {
+          LDB_ASSIGN_OR_RETURN(const bool more, sets_[s].generate(values_));
+          sets_[s].ended = !more;
+        }
+        if (sets_[s].ended) {
+          out.columns[width + s].set_null(rows);
+          continue;
+        }
+        out.columns[width + s].set_value(rows, values_[0]);
+        bytes += memory_bytes(values_[0]);
+        any = true;
+      }
+      if (!any) break;
+    }
     out.row_count = rows;
     const std::vector<std::uint16_t> same(rows, static_cast<std::uint16_t>(row_));
     for (std::size_t i = 0; i < width; ++i) out.columns[i].gather(input_.columns[i], same);
-    static const Value null;
-    for (std::size_t s = 0; s < sets_.size(); ++s) {
-      fill_column(out.columns[width + s], plan_.types[width + s], rows,
-                  [&](std::size_t row) -> const Value& { return at_ + row < sets_[s].size() ? sets_[s][at_ + row][0] : null; });
-    }
-    at_ += rows;
+    return {};
   }
 
   const ProjectSetPlan& plan_;
@@ -310,29 +327,28 @@ class ProjectSetOperator final : public Operator {
   std::unique_ptr<Operator> child_;
   Batch input_;
   std::size_t row_ = 0;
-  bool sets_ready_ = false;
-  std::vector<std::vector<std::vector<Value>>> sets_;
-  std::size_t height_ = 0;
-  std::size_t at_ = 0;
+  std::vector<Set> sets_;  // of the input row; empty: not opened yet
+  std::vector<Value> values_;
 };
 
 class CteScanOperator final : public Operator {
  public:
   CteScanOperator(const CteScanPlan& plan, ExecContext& context) : plan_(plan), context_(context) {}
   Result<bool> next(Batch& out) override {
-    if (rows_ == nullptr) {
-      if (plan_.working_table) {
-        rows_ = context_.working_tables[plan_.cte];
-      } else {
-        LDB_TRY(materialize(plan_.cte, context_));
-        rows_ = context_.common_tables[plan_.cte].get();
-      }
+    LDB_TRY(context_.check_interrupt());
+    const RowBuffer* all = nullptr;
+    if (plan_.working_table) {
+      all = context_.working_tables[plan_.cte];
+    } else {
+      CommonTable& table = common_table(plan_.cte, context_);
+      if (at_ == table.rows.size()) LDB_TRY(fetch_more(table, context_).status());
+      all = &table.rows;
     }
-    const std::size_t rows = std::min(kBatchRows, rows_->size() - at_);
+    const std::size_t rows = std::min(kBatchRows, all->size() - at_);
     if (rows == 0) return false;
     std::vector<std::uint32_t> numbers(rows);
     std::iota(numbers.begin(), numbers.end(), static_cast<std::uint32_t>(at_));
-    rows_->gather(numbers, out);
+    all->gather(numbers, out);
     at_ += rows;
     return true;
   }
@@ -340,31 +356,32 @@ class CteScanOperator final : public Operator {
  private:
   const CteScanPlan& plan_;
   ExecContext& context_;
-  const RowBuffer* rows_ = nullptr;
   std::size_t at_ = 0;
 };
 
 class RecursionOperator final : public Operator {
  public:
-  RecursionOperator(const RecursionPlan& plan, ExecContext& context) : plan_(plan), context_(context), seen_(plan.types) {}
+  RecursionOperator(const RecursionPlan& plan, ExecContext& context)
+      : plan_(plan), context_(context), seen_(plan.types, context.memory_use("a recursive query")) {}
   Result<bool> next(Batch& out) override {
     if (child_ == nullptr && !finished_) {
-      working_ = std::make_unique<RowBuffer>(plan_.types);
+      working_ = new_step();
       child_ = open(*plan_.children[0], context_);
     }
     while (!finished_) {
+      LDB_TRY(context_.check_interrupt());
       context_.working_tables[plan_.cte] = reading_.get();
       LDB_ASSIGN_OR_RETURN(const bool more, child_->next(out));
       if (more) {
         if (!plan_.all) {
           std::vector<std::uint32_t> numbers(kBatchRows);
           std::vector<std::uint16_t> fresh;
-          seen_.add(out.columns, out.rows(), numbers, &fresh);
+          LDB_TRY(seen_.add(out.columns, out.rows(), numbers, &fresh));
           if (fresh.empty()) continue;
           out.has_selection = true;
           out.selection = std::move(fresh);
         }
-        working_->append(out);
+        LDB_TRY(working_->append(out));
         return true;
       }
       if (working_->size() == 0) {
@@ -373,7 +390,7 @@ class RecursionOperator final : public Operator {
         break;
       }
       reading_ = std::move(working_);
-      working_ = std::make_unique<RowBuffer>(plan_.types);
+      working_ = new_step();
       context_.working_tables[plan_.cte] = reading_.get();
       child_ = nullptr;
       forget_dependents(plan_.cte, context_);
@@ -383,6 +400,10 @@ class RecursionOperator final : public Operator {
   }
 
  private:
+  std::unique_ptr<RowBuffer> new_step() const {
+    return std::make_unique<RowBuffer>(plan_.types, context_.memory_use("a recursive query"));
+  }
+
   const RecursionPlan& plan_;
   ExecContext& context_;
   RowNumbering seen_;

@@ -65,22 +65,47 @@ void forget_dependents(std::size_t recursion, ExecContext& context) {
   context.runner->forget(recursion);
 }
 
-Status materialize(std::size_t cte, ExecContext& context) {
-  std::unique_ptr<RowBuffer>& shared = context.common_tables[cte];
-  if (shared != nullptr) return {};
-  const PhysicalPlan& source = *context.statement->ctes[cte].plan;
-  auto filled = std::make_unique<RowBuffer>(source.types);
-  LDB_TRY(run_to_end(source, context, [&](const Batch& batch) {
-    filled->append(batch);
-    return Status();
-  }));
-  shared = std::move(filled);
+CommonTable& common_table(std::size_t cte, ExecContext& context) {
+  if (context.common_tables[cte] == nullptr) {
+    const PhysicalPlan& plan = *context.statement->ctes[cte].plan;
+    auto table = std::make_unique<CommonTable>();
+    table->rows = RowBuffer(plan.types, context.memory_use("a WITH query"));
+    table->source = open(plan, context);
+    context.common_tables[cte] = std::move(table);
+  }
+  return *context.common_tables[cte];
+}
+
+Result<bool> fetch_more(CommonTable& table, ExecContext& context) {
+  if (table.source == nullptr) return false;
+  LDB_TRY(context.check_interrupt());
+  Batch batch;
+  LDB_ASSIGN_OR_RETURN(const bool more, table.source->next(batch));
+  if (!more) {
+    table.source = nullptr;
+    return false;
+  }
+  LDB_TRY(table.rows.append(batch));
+  return true;
+}
+
+Status ExecContext::interrupted() const {
+  if (cancelled != nullptr && cancelled->load(std::memory_order_relaxed)) {
+    return Status::sql(StatusCode::kAborted, "57014", "canceling statement due to user request");
+  }
+  if (deadline_ns != 0 && rt::monotonic_ns() >= deadline_ns) {
+    return Status::sql(StatusCode::kTimeout, "57014", "canceling statement due to statement timeout");
+  }
   return {};
 }
 
 Status run_statement(const PhysicalStatement& statement, ExecContext& context, const std::function<Status(const Batch&)>& sink) {
   for (std::size_t cte = 0; cte < statement.ctes.size(); ++cte) {
-    if (statement.ctes[cte].has_side_effects) LDB_TRY(materialize(cte, context));
+    if (!statement.ctes[cte].has_side_effects) continue;
+    CommonTable& table = common_table(cte, context);
+    for (bool more = true; more;) {
+      LDB_ASSIGN_OR_RETURN(more, fetch_more(table, context));
+    }
   }
   LDB_TRY(run_to_end(*statement.root, context, sink));
   for (const auto& write : context.deferred) {
@@ -95,6 +120,7 @@ Status run_to_end(const PhysicalPlan& plan, ExecContext& context, const std::fun
   const std::unique_ptr<Operator> op = open(plan, context);
   Batch batch;
   for (;;) {
+    LDB_TRY(context.check_interrupt());
     LDB_ASSIGN_OR_RETURN(const bool more, op->next(batch));
     if (!more) return {};
     LDB_TRY(sink(batch));

@@ -30,6 +30,12 @@ class SessionAccess {
   virtual Result<std::string> setting(const std::string& name) = 0;
 };
 
+/// A WITH query's rows, fetched from its plan as far as they have been asked for.
+struct CommonTable {
+  RowBuffer rows;
+  std::unique_ptr<Operator> source;  ///< null at the end
+};
+
 /// One per run. One thread. Borrowed parts outlive it.
 struct ExecContext : EvalContext {
   RowTransaction* transaction = nullptr;
@@ -46,8 +52,8 @@ struct ExecContext : EvalContext {
   std::unique_ptr<RowWriter> writer;              ///< of the statement
   std::vector<std::function<Status()>> deferred;  ///< writes that wait for the end of the statement
   std::unique_ptr<SubplanRunner> runner;
-  std::vector<std::unique_ptr<RowBuffer>> common_tables;  ///< by number; null until first read
-  std::vector<const RowBuffer*> working_tables;           ///< by number; the rows a recursion step reads
+  std::vector<std::unique_ptr<CommonTable>> common_tables;  ///< by number; null until first read
+  std::vector<const RowBuffer*> working_tables;             ///< by number; the rows a recursion step reads
   bool measure = false;
   std::unordered_map<const PhysicalPlan*, OperatorStatistics> statistics;
 
@@ -56,14 +62,26 @@ struct ExecContext : EvalContext {
   /// Prepares for a run with these parameters.
   void start(const PhysicalStatement& physical, std::span<const Value> values);
   void set_slot(std::size_t slot, Value value) { slots[slot] = std::move(value); }
+  const rt::Atomic<bool>* cancelled = nullptr;  ///< set by another thread; may be null
+  std::int64_t deadline_ns = 0;                 ///< rt::monotonic_ns() when the statement's time is up; 0: never
+  /// 57014 when the statement was cancelled or its time is up. Operators ask once a batch.
+  Status check_interrupt() const {
+    if (cancelled == nullptr && deadline_ns == 0) return {};
+    return interrupted();
+  }
+
+ private:
+  Status interrupted() const;
 };
 
 /// Runs a whole statement: common tables that write, the plan, then what was left for the end.
 Status run_statement(const PhysicalStatement& statement, ExecContext& context, const std::function<Status(const Batch&)>& sink);
 /// A recursion takes a step: forgets what depends on its working table.
 void forget_dependents(std::size_t recursion, ExecContext& context);
-/// Fills a common table that has not been read yet.
-Status materialize(std::size_t cte, ExecContext& context);
+/// A common table, opened when it is the first to be read.
+CommonTable& common_table(std::size_t cte, ExecContext& context);
+/// Fetches more of its rows; false when there are none.
+Result<bool> fetch_more(CommonTable& table, ExecContext& context);
 
 /// Runs a plan to its end, batch by batch.
 Status run_to_end(const PhysicalPlan& plan, ExecContext& context, const std::function<Status(const Batch&)>& sink);

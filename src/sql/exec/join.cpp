@@ -14,7 +14,11 @@ constexpr std::uint32_t kNone = RowBuffer::kNoRow;
 class PairJoin : public Operator {
  public:
   PairJoin(const JoinPlan& plan, ExecContext& context)
-      : plan_(plan), context_(context), left_(open(*plan.children[0], context)), right_rows_(plan.children[1]->types) {}
+      : plan_(plan),
+        context_(context),
+        left_(open(*plan.children[0], context)),
+        right_rows_(plan.children[1]->types, context.memory_use("a join")),
+        memory_(context.memory_use("a join")) {}
 
   Result<bool> next(Batch& out) override {
     if (!built_) {
@@ -24,6 +28,7 @@ class PairJoin : public Operator {
       built_ = true;
     }
     for (;;) {
+      LDB_TRY(context_.check_interrupt());
       switch (phase_) {
         case Phase::kFetch: {
           LDB_ASSIGN_OR_RETURN(const bool more, left_->next(left_batch_));
@@ -62,10 +67,7 @@ class PairJoin : public Operator {
   }
 
  protected:
-  virtual Status add_right(const Batch& batch) {
-    right_rows_.append(batch);
-    return {};
-  }
+  virtual Status add_right(const Batch& batch) { return right_rows_.append(batch); }
   virtual Status finish_build() { return {}; }
   virtual Status start_probe(const Batch& left) = 0;
   /// Appends candidate pairs (at most kBatchRows); false when the left batch has no more.
@@ -80,6 +82,7 @@ class PairJoin : public Operator {
   ExecContext& context_;
   std::unique_ptr<Operator> left_;
   RowBuffer right_rows_;
+  MemoryUse memory_;  // of what else is kept for each right row
   Batch left_batch_;
   std::vector<std::uint16_t> left_pairs_;
   std::vector<std::uint32_t> right_pairs_;
@@ -175,15 +178,16 @@ class HashJoin final : public PairJoin {
 
  protected:
   Status add_right(const Batch& batch) override {
-    right_rows_.append(batch);
+    LDB_TRY(right_rows_.append(batch));
     std::vector<ColumnVector> keys;
     LDB_TRY(key_columns(hash_plan_.right_keys, batch, keys));
     if (right_keys_.width() == 0) {
       std::vector<DataType> types;
       for (const ExpressionPtr& e : hash_plan_.right_keys) types.push_back(e->type);
-      right_keys_.reset(std::move(types));
+      right_keys_ = RowBuffer(std::move(types), context_.memory_use("a hash join"));
     }
-    right_keys_.append(keys, batch.rows());
+    LDB_TRY(right_keys_.append(keys, batch.rows()));
+    LDB_TRY(memory_.set(right_keys_.size() * kBytesPerRow));
     std::vector<std::uint64_t> hashes(kBatchRows);
     for (std::size_t i = 0; i < keys.size(); ++i) hash_elements(keys[i], batch.rows(), hashes, i != 0);
     batch.rows().for_each([&](std::size_t row) {
@@ -245,6 +249,9 @@ class HashJoin final : public PairJoin {
   }
 
  private:
+  /// A hash, two places in the table at least half full, one link, two flags.
+  static constexpr std::size_t kBytesPerRow = sizeof(std::uint64_t) + (4 + 1) * sizeof(std::uint32_t) + 1;
+
   Status key_columns(const std::vector<ExpressionPtr>& expressions, const Batch& batch, std::vector<ColumnVector>& out) {
     out.resize(expressions.size());
     for (std::size_t i = 0; i < expressions.size(); ++i) LDB_TRY(evaluate(*expressions[i], batch, context_, out[i]));
@@ -308,6 +315,7 @@ class LateralJoin final : public Operator {
 
   Result<bool> next(Batch& out) override {
     for (;;) {
+      LDB_TRY(context_.check_interrupt());
       if (right_ == nullptr) {
         if (row_ >= left_batch_.row_count) {
           LDB_ASSIGN_OR_RETURN(const bool more, left_->next(left_batch_));

@@ -42,14 +42,22 @@ void make_batch(const Table& table, const std::vector<std::vector<Value>>& rows,
 /// Shared by the three: RETURNING's rows are made while writing and handed out afterwards.
 class ModifyOperator : public Operator {
  public:
-  ModifyOperator(const ModifyPlan& plan, ExecContext& context) : plan_(plan), context_(context), writer_(*context.writer) {}
+  ModifyOperator(const ModifyPlan& plan, ExecContext& context)
+      : plan_(plan),
+        context_(context),
+        writer_(*context.writer),
+        memory_(context.memory_use("a data change")),
+        results_(returning_types(plan), context.memory_use("RETURNING")) {}
   Result<bool> next(Batch& out) override {
     if (!done_) {
       LDB_TRY(run());
       done_ = true;
     }
-    if (at_ >= results_.size()) return false;
-    out = std::move(results_[at_++]);
+    LDB_TRY(context_.check_interrupt());
+    const std::size_t count = std::min(kBatchRows, results_.size() - at_);
+    if (count == 0) return false;
+    gather(results_, at_, count, out);
+    at_ += count;
     return true;
   }
 
@@ -62,6 +70,8 @@ class ModifyOperator : public Operator {
     context_.deferred.push_back(std::move(f));
     return {};
   }
+  /// Before write(): counts the row if it will have to wait.
+  Status keep_deferred(std::span<const Value> row) { return context_.statement->defer_writes ? keep(row) : Status(); }
   /// Evaluates RETURNING over `batch`.
   Status returning(const Batch& batch) {
     if (plan_.is_root) context_.affected += batch.selected_count();
@@ -74,15 +84,19 @@ class ModifyOperator : public Operator {
     result.row_count = batch.row_count;
     result.has_selection = batch.has_selection;
     result.selection = batch.selection;
-    results_.push_back(std::move(result));
-    return {};
+    return results_.append(result);
   }
   Status collect_input(RowBuffer& rows) {
-    return run_to_end(*plan_.children[0], context_, [&](const Batch& batch) {
-      rows.append(batch);
-      return Status();
-    });
+    return run_to_end(*plan_.children[0], context_, [&](const Batch& batch) { return rows.append(batch); });
   }
+  RowBuffer input_buffer() { return RowBuffer(plan_.children[0]->types, context_.memory_use("the rows to change")); }
+  /// Counts a row, or a key, that is kept until the end.
+  Status keep(std::span<const Value> values) {
+    std::size_t bytes = sizeof(std::vector<Value>);
+    for (const Value& value : values) bytes += memory_bytes(value);
+    return memory_.add(bytes);
+  }
+  Status keep(const std::string& key) { return memory_.add(kKeyBytes + key.size()); }
   static void gather(const RowBuffer& rows, std::size_t first, std::size_t count, Batch& out) {
     std::vector<std::uint32_t> numbers(count);
     for (std::size_t i = 0; i < count; ++i) numbers[i] = static_cast<std::uint32_t>(first + i);
@@ -94,8 +108,16 @@ class ModifyOperator : public Operator {
   RowWriter& writer_;
 
  private:
+  static constexpr std::size_t kKeyBytes = 64;  // of a short key in a set
+  static std::vector<DataType> returning_types(const ModifyPlan& plan) {
+    std::vector<DataType> types;
+    for (const ExpressionPtr& e : plan.returning.expressions) types.push_back(e->type);
+    return types;
+  }
+
+  MemoryUse memory_;  // of keys and of writes that wait
   bool done_ = false;
-  std::vector<Batch> results_;
+  RowBuffer results_;
   std::size_t at_ = 0;
 };
 
@@ -105,7 +127,7 @@ class InsertOperator final : public ModifyOperator {
 
  protected:
   Status run() override {
-    RowBuffer input(plan_.children[0]->types);
+    RowBuffer input = input_buffer();
     LDB_TRY(collect_input(input));
     for (std::size_t at = 0; at < input.size(); at += kBatchRows) {
       Batch batch;
@@ -129,11 +151,13 @@ class InsertOperator final : public ModifyOperator {
         if (insert_.conflict.kind == ConflictAction::Kind::kUpdate) shown.push_back(values);
       }
       kept.push_back(static_cast<std::uint16_t>(row));
-      if (insert_.conflict.kind == ConflictAction::Kind::kUpdate && !table.has_hidden_key())
-        touched_.insert(encode_row_key(table, values));
+      if (insert_.conflict.kind == ConflictAction::Kind::kUpdate && !table.has_hidden_key()) {
+        LDB_TRY(touch(encode_row_key(table, values)).status());
+      }
       if (insert_.conflict.kind != ConflictAction::Kind::kError) {
         LDB_TRY(writer_.insert(table, std::move(values)));
       } else {
+        LDB_TRY(keep_deferred(values));
         LDB_TRY(
             write([&context = context_, &table, values = std::move(values)] { return context.writer->insert(table, values); }));
       }
@@ -171,7 +195,8 @@ class InsertOperator final : public ModifyOperator {
     }
     if (!existing) return false;
     if (action.kind == ConflictAction::Kind::kNothing) return true;
-    if (!touched_.insert(*existing).second) {
+    LDB_ASSIGN_OR_RETURN(const bool first_time, touch(*existing));
+    if (!first_time) {
       return Status::sql(StatusCode::kConstraint, "21000", "ON CONFLICT DO UPDATE command cannot affect row a second time");
     }
     LDB_ASSIGN_OR_RETURN(const auto image, context_.transaction->get(table.id, *existing));
@@ -203,6 +228,12 @@ class InsertOperator final : public ModifyOperator {
     return true;
   }
 
+  /// False when ON CONFLICT has met the row before.
+  Result<bool> touch(std::string key) {
+    LDB_TRY(keep(key));
+    return touched_.insert(std::move(key)).second;
+  }
+
   const InsertPlan& insert_;
   std::unordered_set<std::string> touched_;  // rows that ON CONFLICT may not meet again
 };
@@ -213,7 +244,7 @@ class UpdateOperator final : public ModifyOperator {
 
  protected:
   Status run() override {
-    RowBuffer input(plan_.children[0]->types);
+    RowBuffer input = input_buffer();
     LDB_TRY(collect_input(input));
     std::unordered_set<std::string> done;  // a join may bring a row several times: the first counts
     for (std::size_t at = 0; at < input.size(); at += kBatchRows) {
@@ -221,9 +252,10 @@ class UpdateOperator final : public ModifyOperator {
       gather(input, at, std::min(kBatchRows, input.size() - at), batch);
       std::vector<std::uint16_t> kept;
       for (std::size_t row = 0; row < batch.row_count; ++row) {
-        if (done.insert(std::string(batch.columns[update_.row_key].at<std::string_view>(row))).second) {
-          kept.push_back(static_cast<std::uint16_t>(row));
-        }
+        const auto added = done.insert(std::string(batch.columns[update_.row_key].at<std::string_view>(row)));
+        if (!added.second) continue;
+        LDB_TRY(keep(*added.first));
+        kept.push_back(static_cast<std::uint16_t>(row));
       }
       if (kept.empty()) continue;
       batch.has_selection = true;
@@ -248,6 +280,8 @@ class UpdateOperator final : public ModifyOperator {
       std::vector<Value> old_row;
       for (const std::size_t place : update_.old_row) old_row.push_back(batch.columns[place].value(row));
       const std::string key(batch.columns[update_.row_key].at<std::string_view>(row));
+      LDB_TRY(keep_deferred(old_row));
+      LDB_TRY(keep_deferred(old_row));  // about the size of the new one
       LDB_TRY(write([&context = context_, &table, key, old_row, values = row_values(fresh, row, 0, table.columns.size())] {
         return context.writer->update(table, key, old_row, values);
       }));
@@ -265,7 +299,7 @@ class DeleteOperator final : public ModifyOperator {
 
  protected:
   Status run() override {
-    RowBuffer input(plan_.children[0]->types);
+    RowBuffer input = input_buffer();
     LDB_TRY(collect_input(input));
     std::unordered_set<std::string> done;
     for (std::size_t at = 0; at < input.size(); at += kBatchRows) {
@@ -275,9 +309,11 @@ class DeleteOperator final : public ModifyOperator {
       for (std::size_t row = 0; row < batch.row_count; ++row) {
         std::string key(batch.columns[delete_.row_key].at<std::string_view>(row));
         if (!done.insert(key).second) continue;
+        LDB_TRY(keep(key));
         kept.push_back(static_cast<std::uint16_t>(row));
         std::vector<Value> old_row;
         for (const std::size_t place : delete_.old_row) old_row.push_back(batch.columns[place].value(row));
+        LDB_TRY(keep_deferred(old_row));
         LDB_TRY(write(
             [&context = context_, &table = *plan_.table, key, old_row] { return context.writer->erase(table, key, old_row); }));
       }

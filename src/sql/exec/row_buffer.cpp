@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <string>
 
 #include "sql/expr/vector_ops.hpp"
 
@@ -91,11 +92,20 @@ void RowBuffer::reset(std::vector<DataType> types) {
   columns_.resize(types_.size());
   capacity_ = 0;
   size_ = 0;
+  pinned_bytes_ = 0;
+  memory_.clear();
 }
 
-void RowBuffer::grow(std::size_t needed) {
-  if (needed <= capacity_) return;
+Status RowBuffer::grow(std::size_t needed) {
+  if (needed <= capacity_) return {};
+  if (needed >= kNoRow) {
+    return Status::sql(StatusCode::kResourceExhausted, "54000",
+                       std::string(memory_.holder()) + " cannot hold more than 4294967294 rows");
+  }
   const std::size_t capacity = std::max<std::size_t>({needed, capacity_ * 2, 64});
+  std::size_t row_bytes = 0;
+  for (const DataType& type : types_) row_bytes += element_size(physical_type(type.id));
+  LDB_TRY(memory_.add(capacity * row_bytes));  // old and new columns are there together
   for (std::size_t i = 0; i < columns_.size(); ++i) {
     ColumnVector bigger;
     bigger.reset(types_[i], capacity);
@@ -105,25 +115,34 @@ void RowBuffer::grow(std::size_t needed) {
       for (std::size_t row = 0; old.may_have_nulls() && row < size_; ++row) {
         if (old.is_null(row)) bigger.set_null(row);
       }
-      if (old.physical() == PhysicalType::kString) bigger.keep_alive(old);
+      if (old.physical() == PhysicalType::kString) {
+        bigger.keep_alive(old);
+        pinned_bytes_ += old.memory_bytes();
+      }
     }
     old = std::move(bigger);
   }
   capacity_ = capacity;
+  return {};
 }
 
-void RowBuffer::append(std::span<const ColumnVector> columns, RowSet rows) {
-  grow(size_ + rows.count);
+Status RowBuffer::append(std::span<const ColumnVector> columns, RowSet rows) {
+  if (rows.count == 0) return {};
+  std::size_t string_bytes = 0;
+  for (std::size_t i = 0; i < columns_.size(); ++i) {
+    if (columns[i].physical() != PhysicalType::kString) continue;
+    rows.for_each([&](std::size_t row) {
+      if (!columns[i].is_null(row)) string_bytes += columns[i].at<std::string_view>(row).size();
+    });
+  }
+  if (string_bytes > 0) LDB_TRY(memory_.add(string_bytes));
+  LDB_TRY(grow(size_ + rows.count));
   for (std::size_t i = 0; i < columns_.size(); ++i) append_column(columns[i], rows, columns_[i], size_);
   size_ += rows.count;
+  return memory_.set(memory_bytes());
 }
 
-void RowBuffer::append(const Batch& batch) { append(batch.columns, batch.rows()); }
-
-void RowBuffer::append_row(const Batch& batch, std::size_t row) {
-  const auto index = static_cast<std::uint16_t>(row);
-  append(batch.columns, RowSet::of(std::span<const std::uint16_t>(&index, 1)));
-}
+Status RowBuffer::append(const Batch& batch) { return append(batch.columns, batch.rows()); }
 
 void RowBuffer::gather_into(std::span<const std::uint32_t> rows, Batch& out, std::size_t first) const {
   for (std::size_t i = 0; i < columns_.size(); ++i) {
@@ -144,7 +163,7 @@ void RowBuffer::gather(std::span<const std::uint32_t> rows, Batch& out) const {
 }
 
 std::size_t RowBuffer::memory_bytes() const {
-  std::size_t bytes = 0;
+  std::size_t bytes = pinned_bytes_;
   for (const ColumnVector& column : columns_) bytes += column.memory_bytes();
   return bytes;
 }
@@ -158,24 +177,25 @@ void RowNumbering::rehash(std::size_t buckets) {
   }
 }
 
-void RowNumbering::look_up(std::span<const ColumnVector> columns, RowSet rows, std::span<std::uint32_t> numbers, bool add,
-                           std::vector<std::uint16_t>* first_seen) {
+Status RowNumbering::look_up(std::span<const ColumnVector> columns, RowSet rows, std::span<std::uint32_t> numbers, bool add,
+                             std::vector<std::uint16_t>* first_seen) {
   if (heads_.empty()) rehash(64);
   scratch_.assign(kBatchRows, 0);
   for (std::size_t i = 0; i < columns.size(); ++i) hash_elements(columns[i], rows, scratch_, i != 0);
-  rows.for_each([&](std::size_t row) {
+  for (std::size_t i = 0; i < rows.count; ++i) {
+    const std::size_t row = rows[i];
     const std::uint64_t hash = scratch_[row];
     std::uint32_t at = heads_[hash & (heads_.size() - 1)];
     for (; at != RowBuffer::kNoRow; at = next_[at]) {
       if (hashes_[at] != hash) continue;
       bool same = true;
-      for (std::size_t i = 0; same && i < columns.size(); ++i) same = equal_elements(columns[i], row, rows_.column(i), at);
+      for (std::size_t c = 0; same && c < columns.size(); ++c) same = equal_elements(columns[c], row, rows_.column(c), at);
       if (same) break;
     }
     if (at == RowBuffer::kNoRow && add) {
       at = static_cast<std::uint32_t>(rows_.size());
       const auto index = static_cast<std::uint16_t>(row);
-      rows_.append(columns, RowSet::of(std::span<const std::uint16_t>(&index, 1)));
+      LDB_TRY(rows_.append(columns, RowSet::of(std::span<const std::uint16_t>(&index, 1))));
       hashes_.push_back(hash);
       next_.push_back(RowBuffer::kNoRow);
       if (hashes_.size() > heads_.size()) {
@@ -188,16 +208,18 @@ void RowNumbering::look_up(std::span<const ColumnVector> columns, RowSet rows, s
       if (first_seen != nullptr) first_seen->push_back(index);
     }
     numbers[row] = at;
-  });
+  }
+  if (!add) return {};
+  return memory_.set(hashes_.capacity() * sizeof(std::uint64_t) + (heads_.capacity() + next_.capacity()) * sizeof(std::uint32_t));
 }
 
-void RowNumbering::add(std::span<const ColumnVector> columns, RowSet rows, std::span<std::uint32_t> numbers,
-                       std::vector<std::uint16_t>* first_seen) {
-  look_up(columns, rows, numbers, true, first_seen);
+Status RowNumbering::add(std::span<const ColumnVector> columns, RowSet rows, std::span<std::uint32_t> numbers,
+                         std::vector<std::uint16_t>* first_seen) {
+  return look_up(columns, rows, numbers, true, first_seen);
 }
 
 void RowNumbering::find(std::span<const ColumnVector> columns, RowSet rows, std::span<std::uint32_t> numbers) {
-  look_up(columns, rows, numbers, false, nullptr);
+  (void)look_up(columns, rows, numbers, false, nullptr);  // without adding, nothing can fail
 }
 
 }  // namespace ldb::sql

@@ -6,20 +6,21 @@
 #include <vector>
 
 #include "sql/expr/batch.hpp"
+#include "sql/expr/memory_budget.hpp"
 
 namespace ldb::sql {
 
-/// Append rows, then read them at random. One thread at a time.
+/// Append rows, then read them at random. One thread at a time. Appending fails with 53200 when the memory budget is spent and
+/// with 54000 beyond 4,294,967,294 rows; the buffer is of no use then.
 class RowBuffer {
  public:
   RowBuffer() = default;
-  explicit RowBuffer(std::vector<DataType> types) { reset(std::move(types)); }
+  explicit RowBuffer(std::vector<DataType> types, MemoryUse memory = {}) : memory_(std::move(memory)) { reset(std::move(types)); }
+  /// Empties, also of types; the memory is given back.
   void reset(std::vector<DataType> types);
-  void append(const Batch& batch);
-  /// Single row of a batch.
-  void append_row(const Batch& batch, std::size_t row);
+  Status append(const Batch& batch);
   /// The rows of `columns` (which has the buffer's width) that `rows` names.
-  void append(std::span<const ColumnVector> columns, RowSet rows);
+  Status append(std::span<const ColumnVector> columns, RowSet rows);
 
   std::size_t size() const { return size_; }
   std::size_t width() const { return columns_.size(); }
@@ -33,12 +34,14 @@ class RowBuffer {
   std::size_t memory_bytes() const;
 
  private:
-  void grow(std::size_t needed);
+  Status grow(std::size_t needed);
 
   std::vector<DataType> types_;
   std::vector<ColumnVector> columns_;
   std::size_t capacity_ = 0;
   std::size_t size_ = 0;
+  std::size_t pinned_bytes_ = 0;  // of earlier, smaller columns, which keep the strings
+  MemoryUse memory_;
 };
 
 /// out[i] = source[rows[i]]; kNoRow gives NULL. Strings are shared with `source`.
@@ -47,18 +50,19 @@ void gather_wide(const ColumnVector& source, std::span<const std::uint32_t> rows
 /// Numbers distinct rows: 0, 1, 2, ... in order of first appearance. NULLs are equal to each other.
 class RowNumbering {
  public:
-  explicit RowNumbering(std::vector<DataType> types) : rows_(std::move(types)) {}
+  explicit RowNumbering(std::vector<DataType> types, MemoryUse memory = {})
+      : rows_(std::move(types), MemoryUse(memory.budget(), memory.holder())), memory_(std::move(memory)) {}
   /// numbers[r] for each selected row r of the columns; new rows are added. `first_seen` (may be null) receives the rows that
-  /// were new.
-  void add(std::span<const ColumnVector> columns, RowSet rows, std::span<std::uint32_t> numbers,
-           std::vector<std::uint16_t>* first_seen);
+  /// were new. Fails as RowBuffer::append.
+  Status add(std::span<const ColumnVector> columns, RowSet rows, std::span<std::uint32_t> numbers,
+             std::vector<std::uint16_t>* first_seen);
   /// As add, but unknown rows get RowBuffer::kNoRow.
   void find(std::span<const ColumnVector> columns, RowSet rows, std::span<std::uint32_t> numbers);
   const RowBuffer& rows() const { return rows_; }
 
  private:
-  void look_up(std::span<const ColumnVector> columns, RowSet rows, std::span<std::uint32_t> numbers, bool add,
-               std::vector<std::uint16_t>* first_seen);
+  Status look_up(std::span<const ColumnVector> columns, RowSet rows, std::span<std::uint32_t> numbers, bool add,
+                 std::vector<std::uint16_t>* first_seen);
   void rehash(std::size_t buckets);
 
   RowBuffer rows_;
@@ -66,6 +70,7 @@ class RowNumbering {
   std::vector<std::uint32_t> heads_;   // bucket -> row
   std::vector<std::uint32_t> next_;    // row -> next in its bucket
   std::vector<std::uint64_t> scratch_;
+  MemoryUse memory_;  // of what is not in rows_
 };
 
 }  // namespace ldb::sql

@@ -170,7 +170,15 @@ void RowWriter::note_parent(const Table& table, std::string_view key, const std:
   }
 }
 
+Status RowWriter::count_row(std::span<const Value> row) {
+  constexpr std::size_t kRowBytes = 256;  // key, links and headers of a row that waits for its commit
+  std::size_t bytes = kRowBytes;
+  for (const Value& value : row) bytes += memory_bytes(value);
+  return memory_.add(bytes);
+}
+
 Status RowWriter::insert(const Table& table, std::vector<Value> row) {
+  LDB_TRY(count_row(row));
   const std::string key = table.has_hidden_key() ? context_.new_row_key() : encode_row_key(table, row);
   LDB_TRY(check_unique(table, row, key, nullptr));
   const Status status = context_.transaction->insert(table.id, key, encode_row_cells(table, row));
@@ -185,6 +193,7 @@ Status RowWriter::insert(const Table& table, std::vector<Value> row) {
 
 Status RowWriter::update(const Table& table, std::string_view key, const std::vector<Value>& old_row,
                          std::vector<Value> new_row) {
+  LDB_TRY(count_row(new_row));
   std::string new_key(key);
   if (!table.has_hidden_key()) new_key = encode_row_key(table, new_row);
   LDB_TRY(check_unique(table, new_row, key, &old_row));
@@ -218,6 +227,7 @@ Status RowWriter::update(const Table& table, std::string_view key, const std::ve
 }
 
 Status RowWriter::erase(const Table& table, std::string_view key, const std::vector<Value>& old_row) {
+  LDB_TRY(count_row(old_row));
   LDB_TRY(context_.transaction->erase(table.id, key));
   note_parent(table, key, old_row, nullptr);
   return {};

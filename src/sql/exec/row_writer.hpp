@@ -19,7 +19,7 @@ namespace ldb::sql {
 /// SQLSTATEs: 23502, 23503, 23505, 23514, with the detail that PostgreSQL gives.
 class RowWriter {
  public:
-  explicit RowWriter(ExecContext& context) : context_(context) {}
+  explicit RowWriter(ExecContext& context) : context_(context), memory_(context.memory_use("the rows written")) {}
 
   /// The row is complete, generated columns included, and has passed NOT NULL and CHECK.
   Status insert(const Table& table, std::vector<Value> row);
@@ -62,7 +62,11 @@ class RowWriter {
   std::shared_ptr<const Table> shared(const Table& table) const;
   std::string describe(const Table& table, const std::vector<Ordinal>& columns, std::span<const Value> row) const;
 
+  /// Counts what a written row leaves behind: in the transaction, and for the checks at the end.
+  Status count_row(std::span<const Value> row);
+
   ExecContext& context_;
+  MemoryUse memory_;
   std::vector<ChildCheck> children_;
   std::set<std::string> child_keys_;  // of children_, to check each combination once
   std::vector<ParentChange> parents_;

@@ -1,11 +1,14 @@
 #include "sql/exec/scan.hpp"
 
+#include <algorithm>
+
 #include "sql/exec/exec_context.hpp"
 
 namespace ldb::sql {
 namespace {
 
-constexpr std::size_t kFirstBatchRows = 64;  // small results should not pay for big batches
+constexpr std::size_t kFirstBatchRows = 64;                    // small results should not pay for big batches
+constexpr std::size_t kMaxBatchBytes = std::size_t{16} << 20;  // of stored rows; a batch of long rows is shorter
 
 class ScanOperator final : public Operator {
  public:
@@ -20,8 +23,10 @@ class ScanOperator final : public Operator {
     }
     plan_.reader->reset(out, capacity_);
     reset_key_columns(out);
+    LDB_TRY(context_.check_interrupt());
     std::size_t rows = 0;
-    while (rows < capacity_ && cursor_->valid()) {
+    const std::size_t room = std::min(kMaxBatchBytes, context_.string_room() / 4);
+    for (std::size_t bytes = 0; rows < capacity_ && bytes <= room && cursor_->valid();) {
       if (plan_.path.kind == AccessPath::Kind::kIndex) {
         LDB_ASSIGN_OR_RETURN(const std::size_t size, key_prefix_size(cursor_->key(), plan_.key));
         const std::string_view key = cursor_->key().substr(size);
@@ -29,11 +34,13 @@ class ScanOperator final : public Operator {
         if (image) {
           LDB_TRY(plan_.reader->read(*image, out, rows));
           set_key(out, rows, key);
+          bytes += image->size();
           ++rows;
         }
       } else {
         LDB_TRY(plan_.reader->read(cursor_->image(), out, rows));
         set_key(out, rows, cursor_->key());
+        bytes += cursor_->image().size();
         ++rows;
       }
       cursor_->next();

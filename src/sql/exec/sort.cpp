@@ -11,7 +11,8 @@ namespace {
 
 class SortOperator final : public Operator {
  public:
-  SortOperator(const SortPlan& plan, ExecContext& context) : plan_(plan), context_(context), rows_(plan.types) {}
+  SortOperator(const SortPlan& plan, ExecContext& context)
+      : plan_(plan), context_(context), rows_(plan.types, context.memory_use("a sort")), memory_(context.memory_use("a sort")) {}
 
   Result<bool> next(Batch& out) override {
     if (!sorted_) {
@@ -46,14 +47,14 @@ class SortOperator final : public Operator {
   Status sort() {
     std::vector<DataType> key_types;
     for (const SortKey& key : plan_.keys) key_types.push_back(key.expression->type);
-    RowBuffer keys(key_types);
+    RowBuffer keys(key_types, context_.memory_use("a sort"));
     std::vector<ColumnVector> columns(plan_.keys.size());
     LDB_TRY(run_to_end(*plan_.children[0], context_, [&](const Batch& batch) -> Status {
-      rows_.append(batch);
+      LDB_TRY(rows_.append(batch));
       for (std::size_t i = 0; i < columns.size(); ++i) LDB_TRY(evaluate(*plan_.keys[i].expression, batch, context_, columns[i]));
-      keys.append(columns, batch.rows());
-      return {};
+      return keys.append(columns, batch.rows());
     }));
+    LDB_TRY(memory_.set(rows_.size() * sizeof(std::uint32_t)));
     LDB_ASSIGN_OR_RETURN(const auto limit, bound());
     std::vector<SortColumn> sort_columns;
     for (std::size_t i = 0; i < plan_.keys.size(); ++i) {
@@ -67,6 +68,7 @@ class SortOperator final : public Operator {
   ExecContext& context_;
   RowBuffer rows_;
   std::vector<std::uint32_t> order_;
+  MemoryUse memory_;  // of order_
   std::size_t at_ = 0;
   bool sorted_ = false;
 };

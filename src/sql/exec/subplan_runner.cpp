@@ -11,6 +11,8 @@ namespace ldb::sql {
 namespace {
 
 constexpr std::size_t kMaxCachedRows = 1 << 20;
+constexpr std::size_t kEntryBytes = 64;  // of an entry in the cache, beside key and outcome
+constexpr std::size_t kWorthDropping = std::size_t{64} << 10;
 
 Status too_many_rows() {
   return Status::sql(StatusCode::kInvalidArgument, "21000", "more than one row returned by a subquery used as an expression");
@@ -53,6 +55,7 @@ Status SubplanRunner::run(const PhysicalSubplan& subplan, Outcome& outcome) {
   Batch batch;
   std::vector<std::uint32_t> numbers(kBatchRows);
   for (;;) {
+    LDB_TRY(context_.check_interrupt());
     LDB_ASSIGN_OR_RETURN(const bool more, op->next(batch));
     if (!more) return {};
     const RowSet rows = batch.rows();
@@ -72,11 +75,11 @@ Status SubplanRunner::run(const PhysicalSubplan& subplan, Outcome& outcome) {
         if (subplan.single_row && (outcome.exists || rows.count > 1)) return too_many_rows();
         outcome.exists = true;
         if (!by_set) {
-          if (!outcome.rows) outcome.rows = std::make_unique<RowBuffer>(subplan.plan->types);
-          outcome.rows->append(batch);
+          if (!outcome.rows) outcome.rows = std::make_unique<RowBuffer>(subplan.plan->types, context_.memory_use("a subquery"));
+          LDB_TRY(outcome.rows->append(batch));
           break;
         }
-        if (!outcome.set) outcome.set = std::make_unique<RowNumbering>(subplan.plan->types);
+        if (!outcome.set) outcome.set = std::make_unique<RowNumbering>(subplan.plan->types, context_.memory_use("a subquery"));
         std::vector<std::uint16_t> whole;
         rows.for_each([&](std::size_t row) {
           const bool null =
@@ -84,10 +87,10 @@ Status SubplanRunner::run(const PhysicalSubplan& subplan, Outcome& outcome) {
           if (!null) whole.push_back(static_cast<std::uint16_t>(row));
           outcome.has_null = outcome.has_null || null;
         });
-        outcome.set->add(batch.columns, RowSet::of(whole), numbers, nullptr);
+        LDB_TRY(outcome.set->add(batch.columns, RowSet::of(whole), numbers, nullptr));
         if (outcome.has_null && batch.columns.size() > 1) {  // partly NULL rows need a closer look
-          if (!outcome.rows) outcome.rows = std::make_unique<RowBuffer>(subplan.plan->types);
-          outcome.rows->append(batch);
+          if (!outcome.rows) outcome.rows = std::make_unique<RowBuffer>(subplan.plan->types, context_.memory_use("a subquery"));
+          LDB_TRY(outcome.rows->append(batch));
         }
         break;
       }
@@ -159,10 +162,15 @@ Result<const SubplanRunner::Outcome*> SubplanRunner::outcome_for(std::size_t id,
   LDB_TRY(status);
   if (!cached) return &scratch;
   state.cached_rows += 1 + (scratch.rows ? scratch.rows->size() : 0) + (scratch.set ? scratch.set->rows().size() : 0);
-  if (state.cached_rows > kMaxCachedRows) {
+  // What is kept only saves time: near a bound it goes, before anything fails.
+  const bool tight = context_.memory != nullptr && context_.memory->used_bytes() > context_.memory->limit_bytes() / 2;
+  if (state.cached_rows > kMaxCachedRows || (tight && state.memory.held_bytes() > kWorthDropping)) {
     state.cache.clear();
+    state.memory.clear();
     state.cached_rows = 0;
   }
+  if (state.memory.budget() == nullptr) state.memory = context_.memory_use("a subquery");
+  LDB_TRY(state.memory.add(sizeof(Outcome) + kEntryBytes + key.capacity() + memory_bytes(scratch.scalar)));
   return &(state.cache[std::move(key)] = std::move(scratch));
 }
 

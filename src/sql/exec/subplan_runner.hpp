@@ -32,6 +32,7 @@ class SubplanRunner final : public SubplanEvaluator {
   struct State {
     std::unordered_map<std::string, Outcome> cache;  ///< by outer values
     std::size_t cached_rows = 0;
+    MemoryUse memory;  ///< of the cache, beside the rows of its outcomes
   };
 
   Result<const Outcome*> outcome_for(std::size_t id, std::span<const Value> outer, Outcome& scratch);

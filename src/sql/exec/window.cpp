@@ -14,7 +14,11 @@ namespace {
 
 class WindowOperator final : public Operator {
  public:
-  WindowOperator(const WindowPlan& plan, ExecContext& context) : plan_(plan), context_(context), rows_(plan.children[0]->types) {}
+  WindowOperator(const WindowPlan& plan, ExecContext& context)
+      : plan_(plan),
+        context_(context),
+        rows_(plan.children[0]->types, context.memory_use("a window function")),
+        memory_(context.memory_use("a window function")) {}
 
   Result<bool> next(Batch& out) override {
     if (!built_) {
@@ -44,15 +48,15 @@ class WindowOperator final : public Operator {
     }
     std::vector<DataType> types;
     for (const Expression* e : expressions) types.push_back(e->type);
-    RowBuffer computed(std::move(types));
+    RowBuffer computed(std::move(types), context_.memory_use("a window function"));
     std::vector<ColumnVector> columns(expressions.size());
     LDB_TRY(run_to_end(*plan_.children[0], context_, [&](const Batch& batch) -> Status {
-      rows_.append(batch);
+      LDB_TRY(rows_.append(batch));
       for (std::size_t i = 0; i < columns.size(); ++i) LDB_TRY(evaluate(*expressions[i], batch, context_, columns[i]));
-      computed.append(columns, batch.rows());
-      return {};
+      return computed.append(columns, batch.rows());
     }));
     if (rows_.size() == 0) return {};
+    LDB_TRY(memory_.set(rows_.size() * (kPlaceBytes + plan_.calls.size() * sizeof(Value))));
     const std::size_t partition_width = plan_.partition_by.size();
     std::vector<SortColumn> sort_columns;
     for (std::size_t i = 0; i < partition_width; ++i) sort_columns.push_back({&computed.column(i), false, false});
@@ -74,7 +78,7 @@ class WindowOperator final : public Operator {
         input.arguments.clear();
         for (std::size_t i = 0; i < call.arguments.size(); ++i) input.arguments.push_back(&computed.column(place++));
         input.filter = call.filter ? &computed.column(place++) : nullptr;
-        LDB_TRY(evaluate_window(call, input, start, end, context_, results_[c]));
+        LDB_TRY(evaluate_window(call, input, start, end, context_, {results_[c], memory_}));
       }
       start = end;
     }
@@ -92,6 +96,10 @@ class WindowOperator final : public Operator {
   ExecContext& context_;
   RowBuffer rows_;
   std::vector<std::uint32_t> order_;
+  /// Of a row in the order, and in what is known of its partition while that is evaluated.
+  static constexpr std::size_t kPlaceBytes = sizeof(std::uint32_t) + 4 * sizeof(std::size_t);
+
+  MemoryUse memory_;                         // of what is not in rows_
   std::vector<std::vector<Value>> results_;  // by call, in output order
   std::size_t at_ = 0;
   bool built_ = false;

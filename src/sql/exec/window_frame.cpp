@@ -223,36 +223,37 @@ Status ntile(const WindowInput& input, std::size_t start, std::size_t end, std::
   return {};
 }
 
-void shift(const WindowCall& call, const WindowInput& input, std::size_t start, std::size_t end, std::vector<Value>& results) {
+Status shift(const WindowCall& call, const WindowInput& input, std::size_t start, std::size_t end, WindowResults& results) {
   for (std::size_t at = start; at < end; ++at) {
     const std::uint32_t row = input.order[at];
     std::int64_t distance = 1;
     if (input.arguments.size() > 1) {
       if (input.arguments[1]->is_null(row)) {
-        results[at] = Value(call.type.id, {});
+        LDB_TRY(results.set(at, Value(call.type.id, {})));
         continue;
       }
       distance = input.arguments[1]->at<std::int32_t>(row);
     }
     const std::int64_t target = static_cast<std::int64_t>(at) + (call.name == "lag" ? -distance : distance);
     if (target >= static_cast<std::int64_t>(start) && target < static_cast<std::int64_t>(end)) {
-      results[at] = input.arguments[0]->value(input.order[static_cast<std::size_t>(target)]);
+      LDB_TRY(results.set(at, input.arguments[0]->value(input.order[static_cast<std::size_t>(target)])));
     } else {
-      results[at] = input.arguments.size() > 2 ? input.arguments[2]->value(row) : Value(call.type.id, {});
+      LDB_TRY(results.set(at, input.arguments.size() > 2 ? input.arguments[2]->value(row) : Value(call.type.id, {})));
     }
   }
+  return {};
 }
 
 /// first_value, last_value, nth_value.
 Status pick_value(const WindowCall& call, const WindowInput& input, Partition& partition, std::size_t start, std::size_t end,
-                  std::vector<Value>& results) {
+                  WindowResults& results) {
   for (std::size_t at = start; at < end; ++at) {
     std::size_t first = 0;
     std::size_t last = 0;
     LDB_TRY(partition.frame(at, first, last));
     std::int64_t wanted = 1;
     const bool from_end = call.name == "last_value";
-    results[at] = Value(call.type.id, {});
+    LDB_TRY(results.set(at, Value(call.type.id, {})));
     if (call.name == "nth_value") {
       if (input.arguments[1]->is_null(input.order[at])) continue;
       wanted = input.arguments[1]->at<std::int32_t>(input.order[at]);
@@ -262,7 +263,7 @@ Status pick_value(const WindowCall& call, const WindowInput& input, Partition& p
     for (std::size_t i = 0; i < last - first; ++i) {
       const std::size_t place = from_end ? last - 1 - i : first + i;
       if (partition.excluded(at, place) || --wanted > 0) continue;
-      results[at] = input.arguments[0]->value(input.order[place]);
+      LDB_TRY(results.set(at, input.arguments[0]->value(input.order[place])));
       break;
     }
   }
@@ -332,25 +333,26 @@ class FrameAggregate {
 }  // namespace
 
 Status evaluate_window(const WindowCall& call, const WindowInput& input, std::size_t start, std::size_t end, ExecContext& context,
-                       std::vector<Value>& results) {
+                       WindowResults results) {
   Partition partition(call, input, start, end, context);
   LDB_TRY(partition.prepare_offsets());
-  if (call.name == "ntile") return ntile(input, start, end, results);
+  if (call.name == "ntile") return ntile(input, start, end, results.values);
   if (call.name == "lag" || call.name == "lead") {
-    shift(call, input, start, end, results);
-    return {};
+    return shift(call, input, start, end, results);
   }
   if (call.name == "first_value" || call.name == "last_value" || call.name == "nth_value") {
     return pick_value(call, input, partition, start, end, results);
   }
-  if (!call.name.empty() && ranking(call, partition, start, end, results)) return {};
+  if (!call.name.empty() && ranking(call, partition, start, end, results.values)) return {};
   FrameAggregate aggregate(call, input);
   for (std::size_t at = start; at < end; ++at) {
     std::size_t first = 0;
     std::size_t last = 0;
     LDB_TRY(partition.frame(at, first, last));
     LDB_TRY(aggregate.move_to(partition, at, first, last));
-    LDB_ASSIGN_OR_RETURN(results[at], aggregate.value());
+    LDB_ASSIGN_OR_RETURN(Value value, aggregate.value());
+    LDB_TRY(results.set(at, std::move(value)));
+    if (at % kBatchRows == 0) LDB_TRY(context.check_interrupt());
   }
   return {};
 }

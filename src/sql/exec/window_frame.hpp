@@ -17,8 +17,20 @@ struct WindowInput {
   const ColumnVector* filter = nullptr;
 };
 
+/// Where results go, by place. Long values are counted.
+struct WindowResults {
+  std::vector<Value>& values;
+  MemoryUse& memory;
+  Status set(std::size_t at, Value value) {
+    const std::size_t long_bytes = memory_bytes(value) - sizeof(Value);
+    if (long_bytes > 0) LDB_TRY(memory.add(long_bytes));
+    values[at] = std::move(value);
+    return {};
+  }
+};
+
 /// Sets results[start..end) for one partition.
 Status evaluate_window(const WindowCall& call, const WindowInput& input, std::size_t start, std::size_t end, ExecContext& context,
-                       std::vector<Value>& results);
+                       WindowResults results);
 
 }  // namespace ldb::sql

@@ -28,14 +28,17 @@ class GroupStates final : public AggregateStates {
       if constexpr (Traits::kStrict) {
         if (!arguments.empty() && arguments[0]->is_null(row)) continue;
       }
-      LDB_TRY(traits_.update(states_[groups == nullptr ? 0 : groups[row]], arguments, row));
+      auto& state = states_[groups == nullptr ? 0 : groups[row]];
+      const std::size_t before = traits_.extra_bytes(state);
+      LDB_TRY(traits_.update(state, arguments, row));
+      extra_bytes_ += traits_.extra_bytes(state) - before;
     }
     return {};
   }
 
   Status merge(const AggregateStates& other, std::span<const std::uint32_t> map) override {
     const auto& from = static_cast<const GroupStates&>(other);
-    for (std::size_t i = 0; i < map.size(); ++i) LDB_TRY(traits_.merge(states_[map[i]], from.states_[i]));
+    for (std::size_t i = 0; i < map.size(); ++i) LDB_TRY(merge_into(states_[map[i]], from.states_[i]));
     return {};
   }
 
@@ -52,18 +55,22 @@ class GroupStates final : public AggregateStates {
     typename Traits::State loaded;
     if (!traits_.load(in, loaded)) return {StatusCode::kCorruption, "malformed aggregate state"};
     bytes.remove_prefix(in.offset());
-    return traits_.merge(states_[group], loaded);
+    return merge_into(states_[group], loaded);
   }
 
-  std::size_t memory_bytes() const override {
-    std::size_t bytes = states_.capacity() * sizeof(typename Traits::State);
-    for (const auto& s : states_) bytes += traits_.extra_bytes(s);
-    return bytes;
-  }
+  std::size_t memory_bytes() const override { return states_.capacity() * sizeof(typename Traits::State) + extra_bytes_; }
 
  private:
+  Status merge_into(typename Traits::State& to, const typename Traits::State& from) {
+    const std::size_t before = traits_.extra_bytes(to);
+    LDB_TRY(traits_.merge(to, from));
+    extra_bytes_ += traits_.extra_bytes(to) - before;
+    return {};
+  }
+
   Traits traits_;
   std::vector<typename Traits::State> states_;
+  std::size_t extra_bytes_ = 0;  // of all states, beyond their size
 };
 
 /// Makers, one per aggregate family.

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/check.hpp"
+#include "sql/expr/memory_budget.hpp"
 
 namespace ldb::sql {
 
@@ -66,11 +67,14 @@ std::size_t element_size(PhysicalType type) {
   return 1;
 }
 
+namespace {
+constexpr std::size_t kSmallestBlock = 1024;
+constexpr std::size_t kLargestBlock = std::size_t{1} << 18;  // of those that may hold several strings
+}  // namespace
+
 char* StringArena::allocate(std::size_t size_bytes) {
   if (size_bytes > room_) {
-    constexpr std::size_t kSmallest = 1024;
-    constexpr std::size_t kLargest = std::size_t{1} << 18;
-    const std::size_t block = std::max(size_bytes, std::clamp(reserved_bytes_, kSmallest, kLargest));
+    const std::size_t block = std::max(size_bytes, std::clamp(reserved_bytes_, kSmallestBlock, kLargestBlock));
     blocks_.push_back(std::make_unique_for_overwrite<char[]>(block));
     reserved_bytes_ += block;
     if (blocks_.size() == 1) first_block_bytes_ = block;
@@ -92,6 +96,10 @@ std::string_view StringArena::copy(std::string_view text) {
 
 void StringArena::clear() {
   if (blocks_.empty()) return;
+  if (first_block_bytes_ > kLargestBlock) {
+    *this = StringArena();
+    return;
+  }
   blocks_.resize(1);  // keeps the first block: batches of alike size then allocate nothing
   next_ = blocks_.front().get();
   room_ = reserved_bytes_ = first_block_bytes_;
@@ -104,6 +112,7 @@ struct ColumnVector::Buffer {
   std::vector<std::uint64_t> nulls;
   StringArena arena;
   std::vector<std::shared_ptr<Buffer>> pins;  // other buffers whose strings are pointed to
+  MemoryUse memory;                           // of the arena, once it has grown large
 };
 
 void ColumnVector::reset(DataType type, std::size_t capacity) {
@@ -125,6 +134,7 @@ void ColumnVector::take_buffer() {
   Buffer& b = *buffer_;
   b.pins.clear();
   b.arena.clear();
+  b.memory.clear();
   if (b.size_bytes < size_bytes) {
     b.elements = std::make_unique<char[]>(size_bytes);
     b.size_bytes = size_bytes;
@@ -298,6 +308,14 @@ void ColumnVector::gather(const ColumnVector& source, std::span<const std::uint1
 std::size_t ColumnVector::memory_bytes() const {
   if (buffer_ == nullptr) return 0;
   return buffer_->size_bytes + buffer_->nulls.size() * sizeof(std::uint64_t) + buffer_->arena.memory_bytes();
+}
+
+Status ColumnVector::charge_strings(const MemoryBudgetPtr& budget, const char* holder) {
+  if (budget == nullptr || buffer_ == nullptr) return {};
+  const std::size_t bytes = buffer_->arena.memory_bytes();
+  if (bytes <= kLargestBlock || bytes == buffer_->memory.held_bytes()) return {};
+  if (buffer_->memory.budget() != budget) buffer_->memory = MemoryUse(budget, holder);
+  return buffer_->memory.set(bytes);
 }
 
 void Batch::compact() {

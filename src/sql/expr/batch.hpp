@@ -9,11 +9,14 @@
 #include <string_view>
 #include <vector>
 
+#include "ldb/status.hpp"
 #include "ldb/value.hpp"
 
 namespace ldb::sql {
 
 inline constexpr std::size_t kBatchRows = 2048;
+
+class MemoryBudget;
 
 /// How the elements of a column lie in memory. TEXT, VARCHAR, CHAR and BYTEA are string_view; an untyped NULL is bool.
 enum class PhysicalType : std::uint8_t {
@@ -134,6 +137,8 @@ class ColumnVector {
   void gather(const ColumnVector& source, std::span<const std::uint16_t> rows);
 
   std::size_t memory_bytes() const;
+  /// Counts the strings made in this vector, when they are long, against a statement's memory until they go. 53200.
+  Status charge_strings(const std::shared_ptr<MemoryBudget>& budget, const char* holder);
 
  private:
   struct Buffer;

@@ -94,7 +94,8 @@ bool keeps_elements(DataType from, DataType to) {
 
 }  // namespace
 
-Status cast_vector(const ColumnVector& in, RowSet rows, DataType to, bool is_explicit, bool is_assignment, ColumnVector& out) {
+Status cast_vector(const ColumnVector& in, RowSet rows, DataType to, bool is_explicit, bool is_assignment, ColumnVector& out,
+                   const EvalContext* context) {
   if (keeps_elements(in.type(), to)) {
     out = in;
     out.set_type(to);
@@ -106,17 +107,23 @@ Status cast_vector(const ColumnVector& in, RowSet rows, DataType to, bool is_exp
     out.reset(to, in.capacity());
   }
   if (widen_fast(in, rows, to, out)) return {};
-  const CastContext context = is_explicit     ? CastContext::kExplicit
-                              : is_assignment ? CastContext::kAssignment
-                                              : CastContext::kImplicit;
+  const CastContext kind = is_explicit     ? CastContext::kExplicit
+                           : is_assignment ? CastContext::kAssignment
+                                           : CastContext::kImplicit;
+  const bool makes_strings = context != nullptr && out.physical() == PhysicalType::kString;
+  const std::size_t room = makes_strings ? context->string_room() : 0;
   Status failure;
   const auto one = [&](std::size_t row) {
     if (!failure) return;
+    if (makes_strings && out.arena().memory_bytes() > room) {
+      failure = context->out_of_room();
+      return;
+    }
     if (in.is_null(row)) {
       out.set_null(row);
       return;
     }
-    const Result<Value> v = cast_value(in.value(row), to, context);
+    const Result<Value> v = cast_value(in.value(row), to, kind);
     if (v) {
       out.set_value(row, *v);
     } else {
@@ -128,6 +135,7 @@ Status cast_vector(const ColumnVector& in, RowSet rows, DataType to, bool is_exp
   } else {
     rows.for_each(one);
   }
+  if (failure && makes_strings) failure = out.charge_strings(context->memory, "a cast");
   return failure;
 }
 

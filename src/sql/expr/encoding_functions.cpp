@@ -238,7 +238,8 @@ std::string integer_hex(T v) {
 /// format(): %s %I %L %%, with position$ , flags and width.
 class Formatter {
  public:
-  Formatter(std::span<const ColumnVector* const> arguments, std::size_t row) : arguments_(arguments), row_(row) {}
+  Formatter(std::span<const ColumnVector* const> arguments, std::size_t row, const EvalContext& context)
+      : arguments_(arguments), row_(row), room_{context} {}
 
   Status run(string_view pattern, std::string& out) {
     for (std::size_t i = 0; i < pattern.size();) {
@@ -325,6 +326,7 @@ class Formatter {
       text = null ? "NULL" : quote_literal(text);
     }
     const auto have = static_cast<int>(utf8_length(text));
+    LDB_TRY(room_.check(out.size() + text.size() + static_cast<std::size_t>(std::max(width - have, 0))));
     const std::string padding(static_cast<std::size_t>(std::max(width - have, 0)), ' ');
     out += left_aligned ? text + padding : padding + text;
     return {};
@@ -358,6 +360,7 @@ class Formatter {
 
   std::span<const ColumnVector* const> arguments_;
   std::size_t row_;
+  ValueRoom room_;
   int last_ = 0;
 };
 
@@ -369,7 +372,7 @@ Function format_function(bool with_arguments) {
   f.strict = false;
   f.result = TypeId::kText;
   f.volatility = Volatility::kStable;
-  f.body = [](std::span<const ColumnVector* const> arguments, RowSet rows, EvalContext&, ColumnVector& out) -> Status {
+  f.body = [](std::span<const ColumnVector* const> arguments, RowSet rows, EvalContext& context, ColumnVector& out) -> Status {
     for (std::size_t i = 0; i < rows.count; ++i) {
       const std::size_t row = rows[i];
       if (arguments[0]->is_null(row)) {
@@ -377,7 +380,8 @@ Function format_function(bool with_arguments) {
         continue;
       }
       std::string text;
-      LDB_TRY(Formatter(arguments, row).run(arguments[0]->at<string_view>(row), text));
+      LDB_TRY(ValueRoom{context}.check(out.arena().memory_bytes()));
+      LDB_TRY(Formatter(arguments, row, context).run(arguments[0]->at<string_view>(row), text));
       out.set_string(row, text);
     }
     return {};

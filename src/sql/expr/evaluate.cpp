@@ -5,6 +5,7 @@
 #include "base/check.hpp"
 #include "sql/expr/evaluate_kinds.hpp"
 #include "sql/expr/function_registry.hpp"
+#include "sql/expr/kernels.hpp"
 #include "sql/expr/vector_ops.hpp"
 #include "sql/types/sql_error.hpp"
 
@@ -110,7 +111,7 @@ Status evaluate(const Expression& e, const Batch& batch, RowSet rows, EvalContex
       const auto& cast = *e.as<CastExpression>();
       ColumnVector v;
       LDB_TRY(evaluate(*e.children[0], batch, rows, context, v));
-      return cast_vector(v, rows, e.type, cast.is_explicit, cast.is_assignment, out);
+      return cast_vector(v, rows, e.type, cast.is_explicit, cast.is_assignment, out, &context);
     }
     case ExpressionKind::kComparison:
       return evaluate_comparison(*e.as<Comparison>(), batch, rows, context, out);
@@ -149,6 +150,20 @@ Status evaluate(const Expression& e, const Batch& batch, RowSet rows, EvalContex
       return context.subplans->evaluate(*e.as<SubplanExpression>(), batch, rows, context, out);
   }
   return {StatusCode::kInternal, "unknown expression kind"};
+}
+
+std::size_t EvalContext::string_room() const {
+  return memory == nullptr ? string_bytes : std::min(string_bytes, memory->available_bytes());
+}
+
+Status EvalContext::out_of_room() const {
+  if (memory != nullptr) return memory->over("a text function");
+  return Status::sql(StatusCode::kResourceExhausted, "53200", "out of memory: a text function would make too much text");
+}
+
+Status ValueRoom::check(std::size_t bytes) const {
+  if (bytes > kMaxBytes) return Status::sql(StatusCode::kResourceExhausted, "54000", "requested length too large");
+  return bytes > context.string_room() ? context.out_of_room() : Status();
 }
 
 Status evaluate(const Expression& e, const Batch& batch, EvalContext& context, ColumnVector& out) {

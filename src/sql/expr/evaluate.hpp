@@ -7,6 +7,7 @@
 
 #include "sql/expr/batch.hpp"
 #include "sql/expr/expression.hpp"
+#include "sql/expr/memory_budget.hpp"
 
 namespace ldb::sql {
 
@@ -32,6 +33,15 @@ struct EvalContext {
   Timestamp statement_time;                 ///< statement_timestamp()
   std::string_view user, database, schema;  ///< current_user, current_database(), current_schema
 
+  MemoryBudgetPtr memory;  ///< of the statement; null: long strings are bounded by `string_bytes` alone
+  /// The most that one vector of strings may come to while it is filled.
+  std::size_t string_bytes = std::size_t{1} << 30;
+  /// What is left for such a vector, and the error when it is more.
+  std::size_t string_room() const;
+  Status out_of_room() const;
+  /// A holder of memory for this statement.
+  MemoryUse memory_use(const char* holder) const { return MemoryUse(memory, holder); }
+
   /// For the evaluator.
   std::vector<const ColumnVector*> case_operands;
   std::uint32_t depth = 0;
@@ -53,8 +63,9 @@ Status filter(const Expression& predicate, EvalContext& context, Batch& batch);
 /// run time.
 ExpressionPtr fold_constants(ExpressionPtr e);
 
-/// Element-wise cast_value().
-Status cast_vector(const ColumnVector& in, RowSet rows, DataType to, bool is_explicit, bool is_assignment, ColumnVector& out);
+/// Element-wise cast_value(). With a context, long strings are bounded by its memory.
+Status cast_vector(const ColumnVector& in, RowSet rows, DataType to, bool is_explicit, bool is_assignment, ColumnVector& out,
+                   const EvalContext* context = nullptr);
 
 /// SQL LIKE over UTF-8. `escape` 0: none. 22025 when the pattern ends in the escape character.
 Result<bool> like(std::string_view text, std::string_view pattern, char escape = '\\', bool case_insensitive = false);

@@ -36,12 +36,17 @@ Status apply(const FunctionCall& e, std::span<const ColumnVector> arguments, std
     out.set_null(0);
     return {};
   }
+  const auto run = [&](RowSet set) -> Status {
+    LDB_TRY(f.body(pointers, set, context, out));
+    if (out.physical() != PhysicalType::kString) return {};
+    return out.charge_strings(context.memory, "a text function");
+  };
   if (all_constant && f.volatility != Volatility::kVolatile) {
     out.reset_constant(e.type);
-    return f.body(pointers, RowSet::first(1), context, out);
+    return run(RowSet::first(1));
   }
   out.reset(e.type, capacity);
-  if (!f.strict || !some_nulls) return f.body(pointers, rows, context, out);
+  if (!f.strict || !some_nulls) return run(rows);
   std::array<std::uint16_t, kBatchRows> present;
   std::size_t count = 0;
   rows.for_each([&](std::size_t row) {
@@ -53,7 +58,7 @@ Status apply(const FunctionCall& e, std::span<const ColumnVector> arguments, std
     }
     present[count++] = static_cast<std::uint16_t>(row);
   });
-  return f.body(pointers, RowSet::of({present.data(), count}), context, out);
+  return run(RowSet::of({present.data(), count}));
 }
 
 template <class T, class Test>

@@ -93,6 +93,7 @@ ExpressionPtr fold_node(ExpressionPtr e) {
   }
   if (!may_fold(*e)) return e;
   EvalContext context;
+  context.string_bytes = std::size_t{1} << 20;  // a plan is no place for long strings
   Result<Value> value = evaluate_scalar(*e, context);
   if (!value) return e;
   ExpressionPtr folded = std::make_unique<Constant>(e->type, std::move(value).value());

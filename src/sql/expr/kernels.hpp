@@ -95,6 +95,14 @@ struct SqlType<Interval> {
   using Stored = Interval;
 };
 
+/// First parameter of kernels whose result may be far longer than what they are given: to ask before making it.
+struct ValueRoom {
+  static constexpr std::size_t kMaxBytes = std::size_t{1} << 30;  // of one value, as in PostgreSQL
+  const EvalContext& context;
+  /// 54000 for more than any value may have, 53200 for more than the statement may hold.
+  Status check(std::size_t bytes) const;
+};
+
 namespace kernel {
 
 template <class R>
@@ -138,7 +146,7 @@ void store(ColumnVector& out, std::size_t row, T&& v) {
 }
 
 template <class F, class R, class... A, std::size_t... I>
-Status run(const F& f, std::span<const ColumnVector* const> arguments, RowSet rows, ColumnVector& out,
+Status run(const F& f, std::span<const ColumnVector* const> arguments, RowSet rows, EvalContext& context, ColumnVector& out,
            std::index_sequence<I...>) {
   using Value = typename Unwrapped<R>::type;
   constexpr bool kFallible = !std::is_same_v<Value, R>;
@@ -149,8 +157,13 @@ Status run(const F& f, std::span<const ColumnVector* const> arguments, RowSet ro
       if (v->physical() == PhysicalType::kString) out.keep_alive(*v);
     }
   }
+  constexpr bool kMakesStrings = std::is_same_v<Value, std::string> || std::is_same_v<Value, Bytes>;
+  [[maybe_unused]] const std::size_t room = kMakesStrings ? context.string_room() : 0;
   for (std::size_t i = 0; i < rows.count; ++i) {
     const std::size_t row = rows[i];
+    if constexpr (kMakesStrings) {
+      if (out.arena().memory_bytes() > room) return context.out_of_room();
+    }
     if constexpr (kFallible) {
       R result = f(std::get<I>(in)[row]...);
       if (!result) return result.error();
@@ -173,8 +186,22 @@ struct Signature<R (C::*)(A...) const> {
   static constexpr TypeId result = SqlType<Value>::id;
   template <class F>
   static Function::Body body(F f) {
-    return [f](std::span<const ColumnVector* const> arguments, RowSet rows, EvalContext&, ColumnVector& out) {
-      return run<F, R, std::decay_t<A>...>(f, arguments, rows, out, std::index_sequence_for<A...>());
+    return [f](std::span<const ColumnVector* const> arguments, RowSet rows, EvalContext& context, ColumnVector& out) {
+      return run<F, R, std::decay_t<A>...>(f, arguments, rows, context, out, std::index_sequence_for<A...>());
+    };
+  }
+};
+template <class R, class C, class... A>
+struct Signature<R (C::*)(ValueRoom, A...) const> {
+  using Value = typename Unwrapped<R>::type;
+  static std::vector<TypeId> arguments() { return {SqlType<std::decay_t<A>>::id...}; }
+  static constexpr TypeId result = SqlType<Value>::id;
+  template <class F>
+  static Function::Body body(F f) {
+    return [f](std::span<const ColumnVector* const> arguments, RowSet rows, EvalContext& context, ColumnVector& out) {
+      const auto with_room = [&](std::decay_t<A>... values) { return f(ValueRoom{context}, values...); };
+      return run<decltype(with_room), R, std::decay_t<A>...>(with_room, arguments, rows, context, out,
+                                                             std::index_sequence_for<A...>());
     };
   }
 };

@@ -168,8 +168,9 @@ void register_concatenation(FunctionRegistry& r) {
         text_first ? std::vector<TypeId>{TypeId::kText, TypeId::kNull} : std::vector<TypeId>{TypeId::kNull, TypeId::kText};
     f.result = TypeId::kText;
     f.volatility = Volatility::kStable;
-    f.body = [](std::span<const ColumnVector* const> arguments, RowSet rows, EvalContext&, ColumnVector& out) -> Status {
+    f.body = [](std::span<const ColumnVector* const> arguments, RowSet rows, EvalContext& context, ColumnVector& out) -> Status {
       for (std::size_t i = 0; i < rows.count; ++i) {
+        LDB_TRY(ValueRoom{context}.check(out.arena().memory_bytes()));
         LDB_ASSIGN_OR_RETURN(const Value a,
                              cast_value(arguments[0]->value(rows[i]), DataType{TypeId::kText}, CastContext::kExplicit));
         LDB_ASSIGN_OR_RETURN(const Value b,

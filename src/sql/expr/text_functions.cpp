@@ -11,10 +11,6 @@ namespace {
 
 using std::string_view;
 
-constexpr std::size_t kMaxTextBytes = std::size_t{1} << 30;  // as PostgreSQL's varlena
-
-Status too_large() { return Status::sql(StatusCode::kInvalidArgument, "54000", "requested length too large"); }
-
 std::int32_t characters(string_view s) { return static_cast<std::int32_t>(utf8_length(s)); }
 
 bool is_ascii(string_view s) {
@@ -84,12 +80,13 @@ string_view trim_right(string_view s, string_view set) {
   return s;
 }
 
-Result<std::string> pad(string_view s, std::int32_t length, string_view fill, bool on_left) {
+Result<std::string> pad(ValueRoom room, string_view s, std::int32_t length, string_view fill, bool on_left) {
   const std::int64_t wanted = std::max(length, 0);
-  if (static_cast<std::size_t>(wanted) * 4 > kMaxTextBytes) return too_large();
   const std::int64_t have = characters(s);
   if (have >= wanted) return std::string(slice(s, 0, wanted));
   if (fill.empty()) return std::string(s);
+  const std::size_t widest = is_ascii(fill) ? 1 : 4;
+  LDB_TRY(room.check(s.size() + static_cast<std::size_t>(wanted - have) * widest));
   std::string padding;
   const std::int64_t missing = wanted - have;
   for (std::int64_t n = 0; n < missing;) {
@@ -102,24 +99,24 @@ Result<std::string> pad(string_view s, std::int32_t length, string_view fill, bo
   return on_left ? padding.append(s) : std::string(s).append(padding);
 }
 
-Result<std::string> repeat(string_view s, std::int32_t n) {
+Result<std::string> repeat(ValueRoom room, string_view s, std::int32_t n) {
   if (n <= 0 || s.empty()) return std::string();
-  if (s.size() > kMaxTextBytes / static_cast<std::size_t>(n)) return too_large();
+  LDB_TRY(room.check(s.size() * static_cast<std::size_t>(n)));
   std::string out;
   out.reserve(s.size() * static_cast<std::size_t>(n));
   for (; n > 0; --n) out.append(s);
   return out;
 }
 
-Result<std::string> replace(string_view s, string_view from, string_view to) {
+Result<std::string> replace(ValueRoom room, string_view s, string_view from, string_view to) {
   if (from.empty()) return std::string(s);
   std::string out;
   for (;;) {
     const std::size_t at = s.find(from);
     out.append(s.substr(0, at));
     if (at == s.npos) return out;
+    LDB_TRY(room.check(out.size() + to.size() + s.size() - at));
     out.append(to);
-    if (out.size() > kMaxTextBytes) return too_large();
     s.remove_prefix(at + from.size());
   }
 }
@@ -260,14 +257,16 @@ Function concat_function() {
   f.strict = false;
   f.result = TypeId::kText;
   f.volatility = Volatility::kStable;
-  f.body = [](std::span<const ColumnVector* const> arguments, RowSet rows, EvalContext&, ColumnVector& out) -> Status {
-    rows.for_each([&](std::size_t row) {
+  f.body = [](std::span<const ColumnVector* const> arguments, RowSet rows, EvalContext& context, ColumnVector& out) -> Status {
+    for (std::size_t i = 0; i < rows.count; ++i) {
+      const std::size_t row = rows[i];
       std::string text;
       for (const ColumnVector* v : arguments) {
         if (!v->is_null(row)) text += text_of(*v, row);
+        LDB_TRY(ValueRoom{context}.check(out.arena().memory_bytes() + text.size()));
       }
       out.set_string(row, text);
-    });
+    }
     return {};
   };
   return f;
@@ -277,11 +276,12 @@ Function concat_with_separator() {
   Function f = concat_function();
   f.name = "concat_ws";
   f.arguments = {TypeId::kText, TypeId::kNull};
-  f.body = [](std::span<const ColumnVector* const> arguments, RowSet rows, EvalContext&, ColumnVector& out) -> Status {
-    rows.for_each([&](std::size_t row) {
+  f.body = [](std::span<const ColumnVector* const> arguments, RowSet rows, EvalContext& context, ColumnVector& out) -> Status {
+    for (std::size_t i = 0; i < rows.count; ++i) {
+      const std::size_t row = rows[i];
       if (arguments[0]->is_null(row)) {
         out.set_null(row);
-        return;
+        continue;
       }
       std::string text;
       bool first = true;
@@ -290,9 +290,10 @@ Function concat_with_separator() {
         if (!first) text += arguments[0]->at<string_view>(row);
         first = false;
         text += text_of(*v, row);
+        LDB_TRY(ValueRoom{context}.check(out.arena().memory_bytes() + text.size()));
       }
       out.set_string(row, text);
-    });
+    }
     return {};
   };
   return f;
@@ -356,10 +357,12 @@ void register_text_functions(FunctionRegistry& r) {
   add_function(r, "upper", [](string_view s) { return to_upper(s); });
   add_function(r, "initcap", capitalize);
   register_parts(r);
-  add_function(r, "lpad", [](string_view s, std::int32_t n, string_view fill) { return pad(s, n, fill, true); });
-  add_function(r, "rpad", [](string_view s, std::int32_t n, string_view fill) { return pad(s, n, fill, false); });
-  add_function(r, "lpad", [](string_view s, std::int32_t n) { return pad(s, n, " ", true); });
-  add_function(r, "rpad", [](string_view s, std::int32_t n) { return pad(s, n, " ", false); });
+  add_function(r, "lpad",
+               [](ValueRoom room, string_view s, std::int32_t n, string_view fill) { return pad(room, s, n, fill, true); });
+  add_function(r, "rpad",
+               [](ValueRoom room, string_view s, std::int32_t n, string_view fill) { return pad(room, s, n, fill, false); });
+  add_function(r, "lpad", [](ValueRoom room, string_view s, std::int32_t n) { return pad(room, s, n, " ", true); });
+  add_function(r, "rpad", [](ValueRoom room, string_view s, std::int32_t n) { return pad(room, s, n, " ", false); });
   add_function(r, "repeat", repeat);
   add_function(r, "replace", replace);
   add_function(r, "reverse", reverse);

@@ -205,12 +205,14 @@ struct LogicalRecursion : LogicalOf<LogicalKind::kRecursion> {
 };
 
 struct ExecContext;
+/// Gives rows one by one: fills `row` with the columns' values, or returns false at the end and then for ever.
+using RowGenerator = std::function<Result<bool>(std::vector<Value>& row)>;
 /// Rows out of a function: generate_series(...), or a virtual table such as ldb.nodes.
 struct TableFunction {
   std::string name;
   std::vector<OutputColumn> columns;  ///< numbers unused
-  /// Called once per execution with the arguments' values.
-  std::function<Result<std::vector<std::vector<Value>>>(std::span<const Value>, ExecContext&)> rows;
+  /// Called once per execution with the arguments' values; the context outlives the generator.
+  std::function<Result<RowGenerator>(std::span<const Value>, ExecContext&)> open;
   double estimated_rows = 100;
 };
 struct LogicalTableFunction : LogicalOf<LogicalKind::kTableFunction> {

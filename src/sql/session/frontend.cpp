@@ -13,6 +13,7 @@ class PostgresFrontend final : public SqlFrontend {
     shared_.services = services;
     if (shared_.services.log_sink == nullptr) shared_.services.log_sink = &null_log_sink();
     shared_.statistics.set_rows(services.rows);
+    shared_.memory.set_limit(services.memory_bytes);
     shared_.row_key_salt = rt::random_u64();
     register_session_functions(shared_.functions);
     shared_.table_functions = make_table_functions(shared_);

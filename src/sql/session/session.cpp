@@ -347,7 +347,15 @@ Result<ResultSet> Session::run_gated(PreparedStatement& prepared) {
   }
 }
 
+Status Session::cancel() {
+  cancelled_.store(true, std::memory_order_relaxed);
+  return {};
+}
+
 Result<ResultSet> Session::run_prepared(PreparedStatement& prepared, std::span<const Value> parameters) {
+  cancelled_.store(false, std::memory_order_relaxed);
+  const std::int64_t timeout_ms = settings_.statement_timeout_ms();
+  deadline_ns_ = timeout_ms > 0 ? rt::monotonic_ns() + timeout_ms * 1'000'000 : 0;
   if (const auto* s = prepared.statement->as<ast::Transaction>()) return run_transaction_statement(*s);
   if (attached_ != nullptr) return run_attached(prepared, parameters);
   if (transaction_) return run_in_transaction(prepared, parameters);

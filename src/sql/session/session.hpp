@@ -58,6 +58,7 @@ class Session final : public SqlSession, public SchemaHost, public SessionAccess
   TransactionState transaction_state() const override;
   const std::string& database() const override { return options_.database; }
   void attach(RowTransaction* transaction) override;
+  Status cancel() override;
 
   /// One run of a prepared statement, as a statement of its own.
   Result<ResultSet> run_prepared(PreparedStatement& prepared, std::span<const Value> parameters);
@@ -136,6 +137,8 @@ class Session final : public SqlSession, public SchemaHost, public SessionAccess
   std::unordered_map<std::string, std::shared_ptr<PreparedStatement>> prepared_;
   std::map<TableId, RowRules> rules_;  // for foreign key actions, of the catalog version below
   std::uint64_t rules_version_ = 0;
+  rt::Atomic<bool> cancelled_{false};                // the running statement is to stop
+  std::int64_t deadline_ns_ = 0;                     // when it has run for statement_timeout; 0: never
   std::map<TableId, std::int64_t> sequence_values_;  // currval
   TableId last_sequence_;
   bool has_last_sequence_ = false;

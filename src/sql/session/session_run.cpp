@@ -9,6 +9,8 @@
 namespace ldb::sql {
 namespace {
 
+constexpr std::size_t kShortBytes = 15;  // what a std::string holds without memory of its own
+
 ResultSet tagged(std::string tag) { return ResultSet({}, {}, std::move(tag), 0); }
 
 ResultSet text_rows(std::string column, const std::vector<std::string>& lines, std::string tag) {
@@ -98,6 +100,9 @@ void Session::prepare_context(ExecContext& context) {
   context.schema = current_schema();
   context.new_row_key = [this] { return shared_.new_row_key(); };
   context.row_rules = [this](const Table& table) { return rules_for(table); };
+  context.memory = std::make_shared<MemoryBudget>(settings_.max_statement_memory(), &shared_.memory);
+  context.cancelled = &cancelled_;
+  context.deadline_ns = deadline_ns_;
   context.column_default = [this](const Table& table, Ordinal ordinal) -> Result<Value> {
     const BindEnvironment env = environment();
     Binder binder(env, 0);
@@ -185,15 +190,27 @@ Result<ResultSet> Session::run_plan(const PhysicalStatement& plan, ast::Statemen
   std::vector<ColumnInfo> columns;
   for (const OutputColumn& column : plan.output) columns.push_back({column.name, column.type});
   std::vector<Value> rows;
+  MemoryUse memory = context.memory_use("the result");
   std::uint64_t count = 0;
-  LDB_TRY(run_statement(plan, context, [&](const Batch& batch) {
+  LDB_TRY(run_statement(plan, context, [&](const Batch& batch) -> Status {
     const RowSet selected = batch.rows();
     count += selected.count;
-    rows.reserve(rows.size() + selected.count * columns.size());
-    selected.for_each([&](std::size_t row) {
-      for (const ColumnVector& column : batch.columns) rows.push_back(column.value(row));
-    });
-    return Status();
+    const std::size_t needed = rows.size() + selected.count * columns.size();
+    if (needed > rows.capacity()) {
+      const std::size_t capacity = std::max(needed, rows.capacity() * 2);
+      LDB_TRY(memory.add((capacity - rows.capacity()) * sizeof(Value)));
+      rows.reserve(capacity);
+    }
+    for (std::size_t i = 0; i < selected.count; ++i) {
+      for (const ColumnVector& column : batch.columns) {
+        if (column.physical() == PhysicalType::kString && !column.is_null(selected[i])) {
+          const std::size_t long_bytes = column.at<std::string_view>(selected[i]).size();
+          if (long_bytes > kShortBytes) LDB_TRY(memory.add(long_bytes));
+        }
+        rows.push_back(column.value(selected[i]));
+      }
+    }
+    return {};
   }));
   if (kind != ast::StatementKind::kSelect) count = context.affected;
   return ResultSet(std::move(columns), std::move(rows), tag_of(kind, count), count);

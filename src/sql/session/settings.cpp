@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
+#include <optional>
+#include <span>
 
 #include "sql/parse/to_sql.hpp"
 
@@ -29,11 +32,13 @@ constexpr std::array kSettings{
     Known{"intervalstyle", "postgres", "postgres", "How intervals are printed."},
     Known{"lc_collate", "C", "C", "Order of text."},
     Known{"max_identifier_length", "63", "63", "Longest name."},
+    Known{"max_statement_memory", "1GB", nullptr, "Most memory that one statement may hold; kB unless a unit is given."},
     Known{"search_path", "\"$user\", public", nullptr, "Schemas that unqualified names are looked up in."},
     Known{"server_encoding", "UTF8", "UTF8", "Encoding of stored text."},
     Known{"server_version", "15.0 (ldb 0.1)", "15.0 (ldb 0.1)", "Version of PostgreSQL that this behaves as."},
     Known{"server_version_num", "150000", "150000", "The same as a number."},
     Known{"standard_conforming_strings", "on", "on", "Backslashes in strings are ordinary characters."},
+    Known{"statement_timeout", "0", nullptr, "Longest time that a statement may run; ms unless a unit is given; 0: no bound."},
     Known{"synchronous_commit", "on", nullptr, "on: commits are on stable storage; local, off: handed to the operating system."},
     Known{"timezone", "UTC", "UTC", "Time zone of now()."},
     Known{"transaction_isolation", "", nullptr, "Isolation of this transaction."},
@@ -64,6 +69,42 @@ Status unknown(std::string_view name) {
 std::string isolation_name(IsolationLevel level) {
   if (level == IsolationLevel::kReadCommitted) return "read committed";
   return level == IsolationLevel::kSnapshot ? "repeatable read" : "serializable";
+}
+
+struct Unit {
+  std::string_view name;
+  std::int64_t size;
+};
+constexpr std::array kMemoryUnits{Unit{"TB", std::int64_t{1} << 40}, Unit{"GB", std::int64_t{1} << 30},
+                                  Unit{"MB", std::int64_t{1} << 20}, Unit{"kB", std::int64_t{1} << 10}, Unit{"B", 1}};
+constexpr std::array kTimeUnits{Unit{"d", 86'400'000}, Unit{"h", 3'600'000}, Unit{"min", 60'000}, Unit{"s", 1'000},
+                                Unit{"ms", 1}};
+
+/// "64MB", "1 min", "100" in `plain_unit`; nothing when it is no such quantity, or beyond 2^50.
+std::optional<std::int64_t> read_quantity(std::string_view text, std::span<const Unit> units, std::int64_t plain_unit) {
+  while (!text.empty() && text.back() == ' ') text.remove_suffix(1);
+  while (!text.empty() && text.front() == ' ') text.remove_prefix(1);
+  std::int64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || number < 0) return std::nullopt;
+  text.remove_prefix(static_cast<std::size_t>(end - text.data()));
+  while (!text.empty() && text.front() == ' ') text.remove_prefix(1);
+  std::int64_t unit = text.empty() ? plain_unit : 0;
+  for (const Unit& each : units) {
+    if (text == each.name) unit = each.size;
+  }
+  std::int64_t result = 0;
+  if (unit == 0 || __builtin_mul_overflow(number, unit, &result) || result > (std::int64_t{1} << 50)) return std::nullopt;
+  return result;
+}
+
+/// In the largest unit that it is a whole number of.
+std::string show_quantity(std::int64_t quantity, std::span<const Unit> units) {
+  if (quantity == 0) return "0";
+  for (const Unit& unit : units) {
+    if (quantity % unit.size == 0) return std::to_string(quantity / unit.size) + std::string(unit.name);
+  }
+  return std::to_string(quantity);
 }
 
 /// a, "b c", "$user": without the last, which names a schema that nobody has.
@@ -98,6 +139,7 @@ Settings::Settings(IsolationLevel isolation, SyncPolicy sync) : isolation_(isola
   values_["default_transaction_isolation"] = values_["transaction_isolation"] = isolation_name(isolation);
   values_["synchronous_commit"] = sync == SyncPolicy::kSync ? "on" : "off";
   search_path_ = names_in(values_["search_path"]);
+  max_statement_memory_ = static_cast<std::size_t>(*read_quantity(values_["max_statement_memory"], kMemoryUnits, 1024));
 }
 
 Status Settings::apply(const std::string& name, const std::string& value) {
@@ -152,6 +194,17 @@ Status Settings::apply(const std::string& name, const std::string& value) {
     }
   } else if (name == "search_path") {
     search_path_ = names_in(value);
+  } else if (name == "max_statement_memory") {
+    constexpr std::int64_t kLeast = 64 << 10;
+    const auto bytes = read_quantity(value, kMemoryUnits, 1024);
+    if (!bytes || *bytes < kLeast) return invalid(name, value);
+    max_statement_memory_ = static_cast<std::size_t>(*bytes);
+    stored = show_quantity(*bytes, kMemoryUnits);
+  } else if (name == "statement_timeout") {
+    const auto ms = read_quantity(value, kTimeUnits, 1);
+    if (!ms || *ms > INT32_MAX) return invalid(name, value);
+    statement_timeout_ms_ = *ms;
+    stored = show_quantity(*ms, kTimeUnits);
   }
   values_[name] = stored;
   return {};

@@ -34,6 +34,8 @@ class Settings {
   bool read_only() const { return read_only_; }
   void set_read_only(bool on) { read_only_ = on; }
   SyncPolicy sync() const { return sync_; }
+  std::size_t max_statement_memory() const { return max_statement_memory_; }
+  std::int64_t statement_timeout_ms() const { return statement_timeout_ms_; }
 
  private:
   Status apply(const std::string& name, const std::string& value);
@@ -45,6 +47,8 @@ class Settings {
   IsolationLevel isolation_;
   bool read_only_ = false;
   SyncPolicy sync_;
+  std::size_t max_statement_memory_ = 0;
+  std::int64_t statement_timeout_ms_ = 0;
 };
 
 }  // namespace ldb::sql

@@ -47,6 +47,7 @@ struct SequenceBlocks {
 /// Owned by the front end; outlives its sessions.
 struct SharedState {
   SqlServices services;
+  MemoryPool memory{kDefaultSqlMemoryBytes};  ///< of all statements
   CatalogCache catalog;
   FunctionRegistry functions;
   std::unique_ptr<TableFunctionSource> table_functions;

@@ -9,88 +9,103 @@
 namespace ldb::sql {
 namespace {
 
-using Rows = std::vector<std::vector<Value>>;
-constexpr std::size_t kMaxSeries = 50'000'000;
-
 DataType plain(TypeId id) { return {id, -1, 0}; }
 
 Status zero_step() { return Status::sql(StatusCode::kInvalidArgument, "22023", "step size cannot equal zero"); }
-Status too_long() {
-  return Status::sql(StatusCode::kResourceExhausted, "54000", "generate_series would return more than 50000000 rows");
+
+RowGenerator no_rows() {
+  return [](std::vector<Value>&) -> Result<bool> { return false; };
+}
+bool any_null(std::span<const Value> values) {
+  return std::any_of(values.begin(), values.end(), [](const Value& v) { return v.is_null(); });
 }
 
-Result<Rows> integer_series(std::span<const Value> a, TypeId type) {
-  Rows rows;
-  for (const Value& v : a) {
-    if (v.is_null()) return rows;
-  }
-  LDB_ASSIGN_OR_RETURN(std::int64_t at, a[0].as<std::int64_t>());
+Result<RowGenerator> integer_series(std::span<const Value> a, TypeId type) {
+  if (any_null(a)) return no_rows();
+  LDB_ASSIGN_OR_RETURN(const std::int64_t start, a[0].as<std::int64_t>());
   LDB_ASSIGN_OR_RETURN(const std::int64_t end, a[1].as<std::int64_t>());
   std::int64_t step = 1;
   if (a.size() > 2) {
     LDB_ASSIGN_OR_RETURN(step, a[2].as<std::int64_t>());
   }
   if (step == 0) return zero_step();
-  while (step > 0 ? at <= end : at >= end) {
-    rows.push_back({Value(type, Value::Storage(at))});
-    if (rows.size() > kMaxSeries) return too_long();
-    if (__builtin_add_overflow(at, step, &at)) break;
-  }
-  return rows;
+  return RowGenerator([type, at = start, end, step, ended = false](std::vector<Value>& row) mutable -> Result<bool> {
+    if (ended || (step > 0 ? at > end : at < end)) return false;
+    row.assign(1, Value(type, Value::Storage(at)));
+    ended = __builtin_add_overflow(at, step, &at);
+    return true;
+  });
 }
 
 /// NUMERIC and TIMESTAMP, by the ordinary operators.
-Result<Rows> general_series(std::span<const Value> a, ExecContext& context) {
-  Rows rows;
-  for (const Value& v : a) {
-    if (v.is_null()) return rows;
+class GeneralSeries {
+ public:
+  static Result<RowGenerator> open(std::span<const Value> a, ExecContext& context) {
+    if (any_null(a)) return no_rows();
+    GeneralSeries series(context, a[0], a[1], a.size() > 2 ? a[2] : Value(Decimal{1, 0}));
+    LDB_ASSIGN_OR_RETURN(const Value next, series.compute("+", series.at_, series.step_));
+    LDB_ASSIGN_OR_RETURN(const Value moved, series.compute("<>", next, series.at_));
+    if (!std::get<bool>(moved.storage())) return zero_step();
+    LDB_ASSIGN_OR_RETURN(const Value grows, series.compute(">", next, series.at_));
+    series.inside_ = std::get<bool>(grows.storage()) ? "<=" : ">=";
+    return RowGenerator([series](std::vector<Value>& row) mutable { return series.next(row); });
   }
-  BuildContext build;
-  build.functions = context.functions;
-  const auto compute = [&](std::string_view op, const Value& l, const Value& r) -> Result<Value> {
+
+ private:
+  GeneralSeries(ExecContext& context, Value at, Value end, Value step)
+      : context_(&context), at_(std::move(at)), end_(std::move(end)), step_(std::move(step)) {}
+
+  Result<bool> next(std::vector<Value>& row) {
+    if (started_) {
+      LDB_ASSIGN_OR_RETURN(at_, compute("+", at_, step_));
+    }
+    started_ = true;
+    LDB_ASSIGN_OR_RETURN(const Value inside, compute(inside_, at_, end_));
+    if (!std::get<bool>(inside.storage())) {
+      started_ = false;  // stays where it is
+      return false;
+    }
+    row.assign(1, at_);
+    return true;
+  }
+  Result<Value> compute(std::string_view op, const Value& l, const Value& r) const {
+    BuildContext build;
+    build.functions = context_->functions;
     LDB_ASSIGN_OR_RETURN(
         auto e, make_operator(build, op, make_typed_constant(plain(l.type()), l), make_typed_constant(plain(r.type()), r)));
-    return evaluate_scalar(*e, context);
-  };
-  const Value step = a.size() > 2 ? a[2] : Value(Decimal{1, 0});
-  Value at = a[0];
-  LDB_ASSIGN_OR_RETURN(const Value next, compute("+", at, step));
-  LDB_ASSIGN_OR_RETURN(const Value moved, compute("<>", next, at));
-  if (!std::get<bool>(moved.storage())) return zero_step();
-  LDB_ASSIGN_OR_RETURN(const Value grows, compute(">", next, at));
-  const bool up = std::get<bool>(grows.storage());
-  for (;;) {
-    LDB_ASSIGN_OR_RETURN(const Value inside, compute(up ? "<=" : ">=", at, a[1]));
-    if (!std::get<bool>(inside.storage())) return rows;
-    rows.push_back({at});
-    if (rows.size() > kMaxSeries) return too_long();
-    LDB_ASSIGN_OR_RETURN(at, compute("+", at, step));
+    return evaluate_scalar(*e, *context_);
   }
-}
 
-Result<Rows> split_text(std::span<const Value> a) {
-  Rows rows;
-  if (a[0].is_null()) return rows;
-  LDB_ASSIGN_OR_RETURN(const std::string text, a[0].as<std::string>());
+  ExecContext* context_;
+  Value at_, end_, step_;
+  const char* inside_ = "<=";
+  bool started_ = false;
+};
+
+/// Characters one by one (without a delimiter), or the parts between delimiters.
+Result<RowGenerator> split_text(std::span<const Value> a) {
+  if (a[0].is_null()) return no_rows();
+  LDB_ASSIGN_OR_RETURN(std::string text, a[0].as<std::string>());
+  if (text.empty()) return no_rows();
   if (a[1].is_null()) {
-    for (std::size_t i = 0; i < text.size();) {
-      std::size_t end = i + 1;
+    return RowGenerator([text = std::move(text), at = std::size_t{0}](std::vector<Value>& row) mutable -> Result<bool> {
+      if (at >= text.size()) return false;
+      std::size_t end = at + 1;
       while (end < text.size() && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) ++end;
-      rows.push_back({Value(text.substr(i, end - i))});
-      i = end;
-    }
-    return rows;
+      row.assign(1, Value(text.substr(at, end - at)));
+      at = end;
+      return true;
+    });
   }
-  LDB_ASSIGN_OR_RETURN(const std::string delimiter, a[1].as<std::string>());
-  if (text.empty()) return rows;
-  if (delimiter.empty()) return Rows{{Value(text)}};
-  std::size_t at = 0;
-  for (;;) {
-    const std::size_t found = text.find(delimiter, at);
-    rows.push_back({Value(text.substr(at, found == std::string::npos ? found : found - at))});
-    if (found == std::string::npos) return rows;
-    at = found + delimiter.size();
-  }
+  LDB_ASSIGN_OR_RETURN(std::string mark, a[1].as<std::string>());
+  return RowGenerator(
+      [text = std::move(text), mark = std::move(mark), at = std::size_t{0}](std::vector<Value>& row) mutable -> Result<bool> {
+        if (at == std::string::npos) return false;
+        const std::size_t found = mark.empty() ? std::string::npos : text.find(mark, at);
+        row.assign(1, Value(text.substr(at, found == std::string::npos ? found : found - at)));
+        at = found == std::string::npos ? found : found + mark.size();
+        return true;
+      });
 }
 
 std::shared_ptr<const TableFunction> series(TypeId type) {
@@ -98,9 +113,9 @@ std::shared_ptr<const TableFunction> series(TypeId type) {
   function->name = "generate_series";
   function->columns.push_back({0, "generate_series", plain(type)});
   if (is_integer_type(type)) {
-    function->rows = [type](std::span<const Value> a, ExecContext&) { return integer_series(a, type); };
+    function->open = [type](std::span<const Value> a, ExecContext&) { return integer_series(a, type); };
   } else {
-    function->rows = [](std::span<const Value> a, ExecContext& context) { return general_series(a, context); };
+    function->open = GeneralSeries::open;
   }
   function->estimated_rows = 1000;
   return function;
@@ -127,7 +142,7 @@ class TableFunctions final : public TableFunctionSource {
       auto function = std::make_shared<TableFunction>();
       function->name = name;
       function->columns.push_back({0, "string_to_table", plain(TypeId::kText)});
-      function->rows = [](std::span<const Value> a, ExecContext&) { return split_text(a); };
+      function->open = [](std::span<const Value> a, ExecContext&) { return split_text(a); };
       return std::shared_ptr<const TableFunction>(function);
     }
     return std::shared_ptr<const TableFunction>();

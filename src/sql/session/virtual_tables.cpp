@@ -24,7 +24,14 @@ void add(Tables& tables, const char* schema, const char* name, std::vector<Colum
   auto table = std::make_shared<TableFunction>();
   table->name = std::string(schema) + "." + name;
   for (const ColumnSpec& column : columns) table->columns.push_back({0, column.name, {column.type, -1, 0}});
-  table->rows = [rows = std::move(rows)](std::span<const Value>, ExecContext& context) { return rows(context); };
+  table->open = [rows = std::move(rows)](std::span<const Value>, ExecContext& context) -> Result<RowGenerator> {
+    LDB_ASSIGN_OR_RETURN(Rows all, rows(context));
+    return RowGenerator([all = std::move(all), at = std::size_t{0}](std::vector<Value>& row) mutable -> Result<bool> {
+      if (at == all.size()) return false;
+      row = std::move(all[at++]);
+      return true;
+    });
+  };
   tables[table->name] = std::move(table);
 }
 
