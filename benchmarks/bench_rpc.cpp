@@ -10,8 +10,8 @@
 #include <string>
 #include <vector>
 
-#include "benchmarks/measure.hpp"
 #include "ldb/transport.hpp"
+#include "measure.hpp"
 
 namespace {
 

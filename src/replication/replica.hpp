@@ -104,9 +104,15 @@ class Replica {
   Status settle_debts();
   /// Installs the staged copy of a view with vector `theirs`. Blocks; reads and writes are refused meanwhile.
   Status install(const VersionVector& theirs);
-  /// One puller at a time receives a copy.
+  /// One puller at a time receives a copy; none after an install that failed, since the staged rows and the vector that is kept
+  /// for them are what a restart installs.
   bool installing() const { return installing_.load(); }
-  bool begin_copy() { return !copying_.exchange(true); }
+  bool begin_copy() {
+    if (copying_.exchange(true)) return false;
+    if (!installing_.load()) return true;
+    copying_.store(false);
+    return false;
+  }
   void end_copy() { copying_.store(false); }
 
   /// Raises the collection floor as far as the members allow; false when they do not allow more than before.

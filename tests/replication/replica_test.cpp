@@ -45,7 +45,7 @@ VersionVector one(std::uint64_t origin, std::uint64_t sequence) {
 
 }  // namespace
 
-TEST_CASE("A failed install closes the node, and keeps no index build waiting") {
+TEST_CASE("A failed install closes the node, keeps no index build waiting, and is not overwritten by another copy") {
   Lone lone;
   const auto replica = lone.open();
   WriteBatch batch;
@@ -55,6 +55,17 @@ TEST_CASE("A failed install closes the node, and keeps no index build waiting") 
   CHECK(replica->build_index(test::kTable, {5}).code() == StatusCode::kUnavailable);
   CHECK(replica->readable().code() == StatusCode::kUnavailable);
   CHECK(replica->commit(insert(*replica, "x")).error().code() == StatusCode::kUnavailable);
+  CHECK_FALSE(replica->begin_copy());
+}
+
+TEST_CASE("Copies are received one after the other") {
+  Lone lone;
+  const auto replica = lone.open();
+  REQUIRE(replica->begin_copy());
+  CHECK_FALSE(replica->begin_copy());
+  REQUIRE(replica->install(one(7, 3)).is_ok());
+  replica->end_copy();
+  CHECK(replica->begin_copy());
 }
 
 TEST_CASE("A fresh directory is verified, one that had peers is not, and its first write begins a new stream") {

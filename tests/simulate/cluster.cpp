@@ -13,7 +13,7 @@ Cluster::Cluster(sim::World& world, std::size_t nodes) : world_(world), log_(wor
   for (std::size_t i = 0; i < nodes; ++i) {
     auto member = std::make_unique<Member>();
     member->id = NodeId{"n" + std::to_string(i + 1)};
-    FileFaults disk;
+    FileFaults& disk = member->disk;
     disk.sync_ns = 1'000'000;  // so that crashes meet data that is written and not synced
     disk.slow_sync = 0.02;
     disk.slow_sync_ns = 20'000'000;
@@ -28,6 +28,19 @@ Cluster::~Cluster() {
   for (std::size_t i = 0; i < members_.size(); ++i) {
     if (running(i)) stop(i, End::kClose);
   }
+}
+
+void Cluster::set_bad_disk(std::size_t index, bool bad) {
+  FileFaults faults = members_[index]->disk;
+  if (bad) {
+    faults.no_space = world_.chance(0.5) ? 0.04 : 0;
+    faults.io_error_of(FileOperation::kWrite) = world_.chance(0.5) ? 0.02 : 0;
+    faults.io_error_of(FileOperation::kSync) = world_.chance(0.5) ? 0.05 : 0;
+    faults.io_error_of(FileOperation::kSyncDirectory) = world_.chance(0.5) ? 0.2 : 0;
+    faults.io_error_of(FileOperation::kRead) = world_.chance(0.5) ? 0.02 : 0;
+    faults.read_bit_flip = world_.chance(0.5) ? 0.02 : 0;
+  }
+  world_.file_system(members_[index]->id).set_faults(faults);
 }
 
 bool Cluster::with_node(std::size_t index, const std::function<void(Node&)>& use) {

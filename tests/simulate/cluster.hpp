@@ -29,12 +29,15 @@ class Cluster {
   void stop(std::size_t index, End how);
   /// Starts a stopped node on what its disk holds; its failure to open ends the run.
   void start(std::size_t index);
+  /// The machine's disk fails some of its calls, or is full at times, until this is called with false.
+  void set_bad_disk(std::size_t index, bool bad);
   /// Names the place of a node's data on its machine's disk.
   static constexpr const char* kDirectory = "data";
 
  private:
   struct Member {
     ldb::NodeId id;
+    ldb::FileFaults disk;  ///< of a disk that works
     ldb::rt::SharedMutex in_use;
     std::unique_ptr<ldb::Node> node;
   };

@@ -23,7 +23,7 @@ class Misfortune {
   void strike() {
     const std::size_t node = world_.random_below(cluster_.size());
     const std::size_t other = (node + 1 + world_.random_below(cluster_.size() - 1)) % cluster_.size();
-    switch (world_.random_below(16)) {
+    switch (world_.random_below(17)) {
       case 0:
         return world_.cut(cluster_.id(node), cluster_.id(other));
       case 1:
@@ -53,6 +53,8 @@ class Misfortune {
         return back_up(node);
       case 14:
         return world_.set_slowness(cluster_.id(node), world_.chance(0.5) ? 1 : 20);
+      case 15:
+        return bad_disk(node);
       default:
         return tidy(node);
     }
@@ -75,6 +77,15 @@ class Misfortune {
     cluster_.stop(node, how);
     world_.sleep_ns(static_cast<std::int64_t>(world_.random_below(500 * kMs)));
     cluster_.start(node);
+  }
+
+  /// The disk fails for a while; then the node is started again, as its operator would do when it refuses to write.
+  void bad_disk(std::size_t node) {
+    world_.count("fault.disk_failing");
+    cluster_.set_bad_disk(node, true);
+    world_.sleep_ns(static_cast<std::int64_t>(world_.random_below(800 * kMs)));
+    cluster_.set_bad_disk(node, false);
+    restart(node, Cluster::End::kKill);
   }
 
   void skew(std::size_t node) {

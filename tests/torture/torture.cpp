@@ -1,23 +1,22 @@
 // Kills a writing process with SIGKILL at random moments and checks what it left: every acknowledged commit is there, no commit
-// is half there.   torture [--rounds N] [--seed S] [--directory D]
+// is half there, nothing deleted came back.   torture [--rounds N] [--seed S] [--directory D]
 //
-// The parent starts itself again as the writer, reads the numbers of acknowledged commits from a pipe, kills it, opens the
-// directory and compares. State carries over from round to round, so recovery is exercised on top of earlier recoveries.
+// The parent starts itself again as the writer, reads the acknowledgements from a pipe, kills it, opens the directory and
+// compares. Each of the writer's threads commits in order, so the number of commits that its counter row shows determines every
+// other row it may have; acknowledgements say how high the counter must at least stand. Some rounds kill again without looking in
+// between, and kills may hit recovery. State carries over from round to round.
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <cstdint>
-#include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <filesystem>
 #include <iostream>
 #include <map>
-#include <mutex>
 #include <random>
-#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -26,8 +25,10 @@
 
 namespace {
 
-constexpr int kWriters = 4;
-constexpr std::int64_t kNumbersPerWriter = 1'000'000'000;
+namespace fs = std::filesystem;
+
+constexpr std::size_t kWriters = 4;
+constexpr std::int64_t kKept = 1500;  // commits of a writer that stay; each later one deletes the oldest
 
 [[noreturn]] void die(const std::string& what) {
   std::cerr << "torture: " << what << std::endl;
@@ -49,180 +50,243 @@ std::unique_ptr<ldb::Node> open_node(const std::string& directory) {
   return std::move(node).value();
 }
 
-std::int64_t parts_of(std::int64_t number) { return 1 + number % 7; }
+ldb::ResultSet query(ldb::Session& session, const std::string& sql) {
+  auto result = session.execute(sql);
+  must(result.error(), sql);
+  return std::move(result).value();
+}
 
-/// One commit: a head row, its parts, the writer's counter one up.
-ldb::Status write_commit(ldb::Session& session, int writer, std::int64_t number) {
+// What commit `n` of a writer writes follows from n alone.
+std::int64_t parts_of(std::int64_t n) { return 1 + n % 7; }
+std::int64_t payload_bytes(std::int64_t n) { return 50 + n % 400; }
+
+/// kOs is enough to survive kill -9; the others ask for more.
+ldb::SyncPolicy policy_of(std::size_t writer) { return writer == 0 ? ldb::SyncPolicy::kOs : ldb::SyncPolicy::kSync; }
+
+/// One commit: a head row, its parts, the oldest kept commit gone, the writer's counter one up.
+ldb::Status write_commit(ldb::Session& session, std::int64_t writer, std::int64_t n) {
   LDB_TRY(session.execute("BEGIN").error());
-  LDB_TRY(session.execute("INSERT INTO head VALUES ($1, $2)", number, parts_of(number)).error());
-  for (std::int64_t i = 0; i < parts_of(number); ++i) {
-    LDB_TRY(session
-                .execute("INSERT INTO part VALUES ($1, $2, $3)", number, i,
-                         std::string(static_cast<std::size_t>(50 + number % 400), 'x'))
-                .error());
+  LDB_TRY(session.execute("INSERT INTO head VALUES ($1, $2, $3)", writer, n, parts_of(n)).error());
+  for (std::int64_t i = 0; i < parts_of(n); ++i) {
+    const std::string payload(static_cast<std::size_t>(payload_bytes(n)), static_cast<char>('a' + n % 26));
+    LDB_TRY(session.execute("INSERT INTO part VALUES ($1, $2, $3, $4)", writer, n, i, payload).error());
+  }
+  if (n >= kKept) {
+    LDB_TRY(session.execute("DELETE FROM part WHERE writer = $1 AND n = $2", writer, n - kKept).error());
+    LDB_TRY(session.execute("DELETE FROM head WHERE writer = $1 AND n = $2", writer, n - kKept).error());
   }
   LDB_TRY(session.execute("UPDATE counter SET commits = commits + 1 WHERE writer = $1", writer).error());
   return session.execute("COMMIT").error();
 }
 
-/// Writes until it is killed. Each acknowledged number goes to standard output in one write.
-int run_writer(const std::string& directory, const std::vector<std::int64_t>& next) {
+struct Acknowledgement {
+  std::uint32_t writer;
+  std::uint32_t number;  // its n-th commit, from 1: how many there are
+};
+
+/// Writes until it is killed. Each acknowledgement goes to standard output in one write, which a pipe takes whole.
+int run_writer(const std::string& directory) {
   const auto node = open_node(directory);
   std::vector<std::thread> threads;
-  for (int writer = 0; writer < kWriters; ++writer) {
-    threads.emplace_back([&, writer] {
-      ldb::Session session = node->session().value();
-      for (std::int64_t number = next[static_cast<std::size_t>(writer)];; ++number) {
-        must(write_commit(session, writer, number), "commit");
-        if (::write(STDOUT_FILENO, &number, sizeof number) != sizeof number) std::_Exit(1);
+  for (std::size_t writer = 0; writer < kWriters; ++writer) {
+    threads.emplace_back([&node, writer] {
+      ldb::SessionOptions options;
+      options.sync = policy_of(writer);
+      ldb::Session session = node->session(options).value();
+      const auto id = static_cast<std::int64_t>(writer);
+      std::int64_t n = query(session, "SELECT commits FROM counter WHERE writer = " + std::to_string(id))[0].get<std::int64_t>(0);
+      for (;; ++n) {
+        must(write_commit(session, id, n), "commit");
+        const Acknowledgement done{static_cast<std::uint32_t>(writer), static_cast<std::uint32_t>(n + 1)};
+        if (::write(STDOUT_FILENO, &done, sizeof done) != sizeof done) std::_Exit(1);
       }
     });
   }
+  threads.emplace_back([&node] {
+    std::mt19937 random(std::random_device{}());
+    for (;;) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(random() % 40));
+      must(random() % 4 == 0 ? node->storage().compact({}) : node->storage().flush(), "flush or compact");
+    }
+  });
   for (std::thread& thread : threads) thread.join();
   return 0;
 }
 
-struct Child {
-  pid_t pid = 0;
-  int pipe = -1;
-};
+using Counts = std::array<std::int64_t, kWriters>;
 
-Child start_writer(const std::string& self, const std::string& directory, const std::vector<std::int64_t>& next) {
+/// Starts a writer, lets it run for `ms` and kills it. Raises `acknowledged` to what it said.
+void write_and_kill(const std::string& self, const std::string& directory, int ms, Counts& acknowledged) {
   int ends[2];
-  if (pipe(ends) != 0) die("pipe");
-  std::vector<std::string> words{self, "--writer", directory};
-  for (const std::int64_t number : next) words.push_back(std::to_string(number));
-  std::vector<char*> arguments;
-  for (std::string& word : words) arguments.push_back(word.data());
-  arguments.push_back(nullptr);
+  if (pipe2(ends, O_CLOEXEC) != 0) die("pipe");
   const pid_t pid = fork();
   if (pid < 0) die("fork");
   if (pid == 0) {
     dup2(ends[1], STDOUT_FILENO);
-    close(ends[0]);
-    close(ends[1]);
-    execv(self.c_str(), arguments.data());
+    execl(self.c_str(), self.c_str(), "--writer", directory.c_str(), nullptr);
     _exit(127);
   }
   close(ends[1]);
-  return {pid, ends[0]};
-}
-
-/// Lets the writer run for `ms`, kills it, returns the numbers it acknowledged.
-std::vector<std::int64_t> run_and_kill(const Child& child, int ms) {
+  // Read all the time: a full pipe would stop the load.
+  std::thread reader([&acknowledged, from = ends[0]] {
+    for (Acknowledgement done{}; read(from, &done, sizeof done) == sizeof done;) {
+      if (done.writer >= kWriters) die("a strange acknowledgement");
+      acknowledged[done.writer] = std::max<std::int64_t>(acknowledged[done.writer], done.number);
+    }
+  });
   std::this_thread::sleep_for(std::chrono::milliseconds(ms));
-  if (waitpid(child.pid, nullptr, WNOHANG) != 0) die("the writer ended by itself");
-  kill(child.pid, SIGKILL);
+  if (waitpid(pid, nullptr, WNOHANG) != 0) die("the writer ended by itself");
+  kill(pid, SIGKILL);
   int state = 0;
-  waitpid(child.pid, &state, 0);
+  waitpid(pid, &state, 0);
   if (!WIFSIGNALED(state) || WTERMSIG(state) != SIGKILL) die("the writer ended by itself before it was killed");
-  std::vector<std::int64_t> acknowledged;
-  std::int64_t number = 0;
-  while (read(child.pipe, &number, sizeof number) == sizeof number) acknowledged.push_back(number);
-  close(child.pipe);
-  return acknowledged;
+  reader.join();
+  close(ends[0]);
 }
 
-/// What must be there, and how the next round goes on.
-struct Expectation {
-  std::set<std::int64_t> commits;
-  std::vector<std::int64_t> next;
+std::size_t table_files(const std::string& directory) {
+  std::size_t count = 0;
+  for (const auto& entry : fs::directory_iterator(directory)) count += entry.path().extension() == ".sst" ? 1 : 0;
+  return count;
+}
+
+/// Tables that belong to the tree.
+std::size_t live_tables(ldb::Node& node) {
+  std::size_t count = 0;
+  for (const ldb::EngineProperty& property : node.storage().properties()) {
+    if (property.name.starts_with("level") && property.name.ends_with("_tables")) count += std::stoul(property.value);
+  }
+  return count;
+}
+
+/// Every row follows from the counters.
+void verify_rows(ldb::Session& session, const Counts& commits) {
+  std::map<std::pair<std::int64_t, std::int64_t>, std::int64_t> heads;  // parts found so far
+  const ldb::ResultSet head_rows = query(session, "SELECT writer, n, parts FROM head");
+  for (auto [writer, n, parts] : head_rows.as<std::int64_t, std::int64_t, std::int64_t>()) {
+    const std::string name = "commit " + std::to_string(n) + " of writer " + std::to_string(writer);
+    const std::int64_t count = commits.at(static_cast<std::size_t>(writer));
+    if (n >= count) die(name + " is half there: the counter stands at " + std::to_string(count));
+    if (n < count - kKept) die(name + " was deleted and came back");
+    if (parts != parts_of(n)) die(name + " has a wrong head");
+    heads[{writer, n}] = 0;
+  }
+  for (std::size_t writer = 0; writer < kWriters; ++writer) {
+    for (std::int64_t n = std::max<std::int64_t>(0, commits[writer] - kKept); n < commits[writer]; ++n) {
+      if (!heads.contains({static_cast<std::int64_t>(writer), n}))
+        die("commit " + std::to_string(n) + " of writer " + std::to_string(writer) + " is lost");
+    }
+  }
+  const ldb::ResultSet part_rows = query(session, "SELECT writer, n, payload FROM part");
+  for (auto [writer, n, payload] : part_rows.as<std::int64_t, std::int64_t, std::string>()) {
+    const auto head = heads.find({writer, n});
+    if (head == heads.end()) die("a part without its commit");
+    if (payload != std::string(static_cast<std::size_t>(payload_bytes(n)), static_cast<char>('a' + n % 26)))
+      die("a part of commit " + std::to_string(n) + " is damaged");
+    ++head->second;
+  }
+  std::map<std::int64_t, std::int64_t> by_parts;
+  for (const auto& [commit, parts] : heads) {
+    if (parts != parts_of(commit.second)) die("commit " + std::to_string(commit.second) + " is half there");
+    ++by_parts[parts];
+  }
+  for (const auto& [parts, count] : by_parts) {  // through the index
+    const auto indexed = query(session, "SELECT count(*) FROM head WHERE parts = " + std::to_string(parts));
+    if (indexed[0].get<std::int64_t>(0) != count) die("the index over head.parts does not hold the rows");
+  }
+}
+
+struct State {
+  Counts commits{};     // the counters at the last look
+  int kills = 0;        // since then
+  int interrupted = 0;  // looks that found tables of a flush or compaction that had not ended
 };
 
-void verify(const std::string& directory, Expectation& expected, const std::vector<std::int64_t>& acknowledged) {
+/// Opens what the kills have left.
+void verify(const std::string& directory, State& state, const Counts& acknowledged) {
+  const std::size_t tables = table_files(directory);
   const auto node = open_node(directory);
+  state.interrupted += tables > live_tables(*node) ? 1 : 0;
   ldb::Session session = node->session().value();
-  const auto query = [&](const std::string& sql) {
-    auto result = session.execute(sql);
-    must(result.error(), sql);
-    return std::move(result).value();
-  };
-  std::set<std::int64_t> found;
-  const ldb::ResultSet heads = query("SELECT number, parts FROM head");
-  for (auto [number, parts] : heads.as<std::int64_t, std::int64_t>()) {
-    if (parts != parts_of(number)) die("commit " + std::to_string(number) + " has a wrong head");
-    found.insert(number);
+  Counts commits{};
+  const ldb::ResultSet counters = query(session, "SELECT writer, commits FROM counter");
+  if (counters.size() != kWriters) die("a counter is missing");
+  for (auto [writer, count] : counters.as<std::int64_t, std::int64_t>()) {
+    const auto w = static_cast<std::size_t>(writer);
+    const std::int64_t least = std::max(state.commits.at(w), acknowledged.at(w));
+    if (count < least)
+      die("writer " + std::to_string(w) + ": " + std::to_string(least) + " commits were acknowledged, " + std::to_string(count) +
+          " are there");
+    // Beyond what was acknowledged, at most the one commit that was under way at each kill.
+    if (count > least + state.kills) die("writer " + std::to_string(w) + ": commits that nobody made");
+    commits[w] = count;
   }
-  std::map<std::int64_t, std::int64_t> parts_found;
-  const ldb::ResultSet parts = query("SELECT number, length(payload) FROM part");
-  for (auto [number, length] : parts.as<std::int64_t, std::int64_t>()) {
-    if (length != 50 + number % 400) die("a part of commit " + std::to_string(number) + " is damaged");
-    ++parts_found[number];
-  }
-  for (const std::int64_t number : found) {
-    if (parts_found[number] != parts_of(number)) die("commit " + std::to_string(number) + " is half there");
-  }
-  if (parts_found.size() != found.size()) die("parts without their commit");
-
-  for (const std::int64_t number : acknowledged) expected.commits.insert(number);
-  for (const std::int64_t number : expected.commits) {
-    if (!found.contains(number)) die("acknowledged commit " + std::to_string(number) + " is lost");
-  }
-  // Beyond what was acknowledged, at most the one commit of each writer that was under way.
-  std::map<std::int64_t, int> extra;
-  for (const std::int64_t number : found) {
-    if (!expected.commits.contains(number) && ++extra[number / kNumbersPerWriter] > 1) die("commits that nobody made");
-  }
-  std::vector<std::int64_t> per_writer(kWriters, 0);
-  for (const std::int64_t number : found) {
-    const auto writer = static_cast<std::size_t>(number / kNumbersPerWriter);
-    ++per_writer[writer];
-    expected.next[writer] = std::max(expected.next[writer], number + 1);
-  }
-  const ldb::ResultSet counters = query("SELECT writer, commits FROM counter ORDER BY writer");
-  for (auto [writer, commits] : counters.as<std::int64_t, std::int64_t>()) {
-    if (commits != per_writer[static_cast<std::size_t>(writer)]) die("counter of writer " + std::to_string(writer) + " is wrong");
-  }
-  expected.commits = found;
+  verify_rows(session, commits);
+  state.commits = commits;
+  state.kills = 0;
 }
 
 void create_schema(const std::string& directory) {
   const auto node = open_node(directory);
-  must(node->execute("CREATE TABLE head (number BIGINT PRIMARY KEY, parts BIGINT NOT NULL);"
-                     "CREATE TABLE part (number BIGINT, i BIGINT, payload TEXT, PRIMARY KEY (number, i));"
-                     "CREATE TABLE counter (writer INT PRIMARY KEY, commits BIGINT NOT NULL)")
+  must(node->execute("CREATE TABLE head (writer BIGINT, n BIGINT, parts BIGINT NOT NULL, PRIMARY KEY (writer, n));"
+                     "CREATE INDEX head_parts ON head (parts);"
+                     "CREATE TABLE part (writer BIGINT, n BIGINT, i BIGINT, payload TEXT, PRIMARY KEY (writer, n, i));"
+                     "CREATE TABLE counter (writer BIGINT PRIMARY KEY, commits BIGINT NOT NULL)")
            .error(),
        "create tables");
-  for (int writer = 0; writer < kWriters; ++writer)
-    must(node->execute("INSERT INTO counter VALUES ($1, 0)", writer).error(), "insert");
+  for (std::size_t writer = 0; writer < kWriters; ++writer)
+    must(node->execute("INSERT INTO counter VALUES ($1, 0)", static_cast<std::int64_t>(writer)).error(), "insert");
   must(node->close(), "close");
+}
+
+struct Settings {
+  int rounds = 20;
+  std::uint64_t seed = std::random_device()();
+  std::string directory = (fs::temp_directory_path() / ("ldb-torture-" + std::to_string(getpid()))).string();
+};
+
+int run(const Settings& settings) {
+  std::cout << "torture: " << settings.rounds << " rounds, seed " << settings.seed << ", in " << settings.directory << std::endl;
+  fs::remove_all(settings.directory);
+  create_schema(settings.directory);
+  std::mt19937_64 random(settings.seed);
+  const std::string self = fs::read_symlink("/proc/self/exe").string();
+  State state;
+  Counts acknowledged{};
+  for (int round = 0; round < settings.rounds; ++round) {
+    write_and_kill(self, settings.directory, static_cast<int>(5 + random() % 300), acknowledged);
+    ++state.kills;
+    if (random() % 4 != 0 || round + 1 == settings.rounds) verify(settings.directory, state, acknowledged);
+  }
+  std::int64_t in_all = 0;
+  for (const std::int64_t count : acknowledged) in_all += count;
+  std::cout << "torture: " << settings.rounds << " kills survived, " << in_all << " acknowledged commits, " << state.interrupted
+            << " kills while tables were being written\n";
+  for (const std::int64_t count : acknowledged) {
+    if (count < settings.rounds) die("hardly anything was written by one of the writers: " + std::to_string(count) + " commits");
+  }
+  if (state.interrupted == 0 && settings.rounds >= 50) die("no kill ever hit a flush or a compaction");
+  fs::remove_all(settings.directory);
+  return 0;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  std::vector<std::string> arguments(argv + 1, argv + argc);
-  if (arguments.size() == 2 + kWriters && arguments[0] == "--writer") {
-    std::vector<std::int64_t> next;
-    for (int i = 0; i < kWriters; ++i) next.push_back(std::atoll(arguments[2 + static_cast<std::size_t>(i)].c_str()));
-    return run_writer(arguments[1], next);
+  const std::vector<std::string> arguments(argv + 1, argv + argc);
+  if (arguments.size() == 2 && arguments[0] == "--writer") return run_writer(arguments[1]);
+  Settings settings;
+  for (std::size_t i = 0; i < arguments.size(); i += 2) {
+    if (i + 1 == arguments.size()) die(arguments[i] + " needs a value");
+    if (arguments[i] == "--rounds") {
+      settings.rounds = std::atoi(arguments[i + 1].c_str());
+    } else if (arguments[i] == "--seed") {
+      settings.seed = std::strtoull(arguments[i + 1].c_str(), nullptr, 10);
+    } else if (arguments[i] == "--directory") {
+      settings.directory = arguments[i + 1];
+    } else {
+      die("unknown option " + arguments[i]);
+    }
   }
-  int rounds = 20;
-  std::uint64_t seed = std::random_device()();
-  std::string directory = (std::filesystem::temp_directory_path() / ("ldb-torture-" + std::to_string(getpid()))).string();
-  for (std::size_t i = 0; i + 1 < arguments.size(); i += 2) {
-    if (arguments[i] == "--rounds") rounds = std::atoi(arguments[i + 1].c_str());
-    if (arguments[i] == "--seed") seed = std::strtoull(arguments[i + 1].c_str(), nullptr, 10);
-    if (arguments[i] == "--directory") directory = arguments[i + 1];
-  }
-  std::cout << "torture: " << rounds << " rounds, seed " << seed << ", in " << directory << std::endl;
-  std::filesystem::remove_all(directory);
-  create_schema(directory);
-  std::mt19937_64 random(seed);
-  Expectation expected;
-  for (int writer = 0; writer < kWriters; ++writer) expected.next.push_back(writer * kNumbersPerWriter);
-  std::size_t acknowledged_in_all = 0;
-  const std::string self = std::filesystem::read_symlink("/proc/self/exe").string();
-  for (int round = 0; round < rounds; ++round) {
-    const Child child = start_writer(self, directory, expected.next);
-    const std::vector<std::int64_t> acknowledged = run_and_kill(child, static_cast<int>(5 + random() % 300));
-    acknowledged_in_all += acknowledged.size();
-    verify(directory, expected, acknowledged);
-  }
-  if (acknowledged_in_all < static_cast<std::size_t>(rounds))
-    die("hardly anything was written: " + std::to_string(acknowledged_in_all) + " commits");
-  std::cout << "torture: " << rounds << " kills survived, " << acknowledged_in_all << " acknowledged commits, "
-            << expected.commits.size() << " present\n";
-  std::filesystem::remove_all(directory);
-  return 0;
+  return run(settings);
 }

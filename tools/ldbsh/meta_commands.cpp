@@ -35,10 +35,17 @@ constexpr const char* kTables =
     "SELECT table_schema AS \"Schema\", table_name AS \"Name\", table_type AS \"Type\" FROM information_schema.tables "
     "WHERE table_schema NOT IN ('information_schema', 'ldb', 'pg_catalog') ORDER BY 1, 2";
 constexpr const char* kIndexes =
-    "SELECT schema_name AS \"Schema\", index_name AS \"Name\", table_name AS \"Table\", definition AS \"Definition\" FROM "
-    "ldb.indexes ORDER BY 1, 2";
+    "SELECT schema AS \"Schema\", index_name AS \"Name\", table_name AS \"Table\", columns AS \"Columns\", "
+    "CASE WHEN is_unique THEN 'unique' ELSE '' END AS \"Unique\" FROM ldb.table_indexes WHERE NOT internal ORDER BY 1, 2";
+const std::string kColumns =
+    "SELECT column_name AS \"Column\", CASE WHEN character_maximum_length IS NOT NULL THEN data_type || '(' || "
+    "character_maximum_length || ')' WHEN data_type = 'numeric' AND numeric_precision IS NOT NULL THEN 'numeric(' || "
+    "numeric_precision || ',' || numeric_scale || ')' ELSE data_type END AS \"Type\", CASE is_nullable WHEN 'NO' THEN 'not null' "
+    "ELSE '' END AS \"Nullable\", coalesce(column_default, '') AS \"Default\" FROM information_schema.columns";
 constexpr const char* kSchemas = "SELECT schema_name AS \"Name\" FROM information_schema.schemata ORDER BY 1";
-constexpr const char* kDatabases = "SELECT database_name AS \"Name\" FROM ldb.databases ORDER BY 1";
+constexpr const char* kDatabases =
+    "SELECT database AS \"Name\", CASE WHEN is_current THEN 'connected' ELSE '' END AS \"Here\" FROM ldb.all_databases ORDER BY "
+    "1";
 
 }  // namespace
 
@@ -57,22 +64,22 @@ bool Shell::describe(const std::string& table) {
   const std::string where =
       " WHERE table_schema = " + ldb::sql::quote_literal(schema) + " AND table_name = " + ldb::sql::quote_literal(name);
   const std::string ldb_where =
-      " WHERE schema_name = " + ldb::sql::quote_literal(schema) + " AND table_name = " + ldb::sql::quote_literal(name);
-  ldb::Result<ldb::ResultSet> columns = session_->execute(
-      "SELECT column_name AS \"Column\", formatted_type AS \"Type\", CASE is_nullable WHEN 'NO' THEN 'not null' ELSE '' END AS "
-      "\"Nullable\", "
-      "coalesce(column_default, '') AS \"Default\" FROM information_schema.columns" +
-      where + " ORDER BY ordinal_position");
+      " WHERE schema = " + ldb::sql::quote_literal(schema) + " AND table_name = " + ldb::sql::quote_literal(name);
+  ldb::Result<ldb::ResultSet> columns = session_->execute(kColumns + where + " ORDER BY ordinal_position");
   if (!columns) return report(columns.error(), "", {});
   if (columns->empty()) {
     return report(ldb::Status::sql(ldb::StatusCode::kNotFound, "42P01", "relation \"" + table + "\" does not exist"), "", {});
   }
   out_ << "Table \"" << schema << '.' << name << "\"\n";
   print_result(out_, *columns, print_);
-  return query_and_print("Indexes:", "SELECT index_name AS \"Name\", definition AS \"Definition\" FROM ldb.indexes" + ldb_where +
-                                         " ORDER BY 1") &&
-         query_and_print("Constraints:", "SELECT constraint_name AS \"Name\", definition AS \"Definition\" FROM ldb.constraints" +
-                                             ldb_where + " ORDER BY 1");
+  return query_and_print("Indexes:",
+                         "SELECT index_name AS \"Name\", columns AS \"Columns\", CASE WHEN is_unique THEN 'unique' ELSE '' "
+                         "END AS \"Unique\" FROM ldb.table_indexes" +
+                             ldb_where + " AND NOT internal ORDER BY 1") &&
+         query_and_print("Constraints:",
+                         "SELECT constraint_name AS \"Name\", definition AS \"Definition\" FROM "
+                         "ldb.table_constraints" +
+                             ldb_where + " ORDER BY 1");
 }
 
 bool Shell::run_meta(std::string_view line, const Source& source) {

@@ -248,7 +248,8 @@ Status Puller::sync_applied() {
 }
 
 Status Puller::copy() {
-  if (!replica_.begin_copy()) return Status(StatusCode::kUnavailable, "the whole state is being copied from another peer");
+  if (!replica_.begin_copy())
+    return Status(StatusCode::kUnavailable, "a copy of the whole state is under way already, or could not be installed");
   replica_.log(LogLevel::kInfo, "copying the whole state of " + peer_.node.name + ": its log does not reach back far enough");
   CopyLink link;
   link.self = [this] { return replica_.identity(); };

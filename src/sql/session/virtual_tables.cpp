@@ -6,6 +6,7 @@
 #include "sql/catalog/row_codec.hpp"
 #include "sql/catalog/system_tables.hpp"
 #include "sql/exec/exec_context.hpp"
+#include "sql/session/catalog_rows.hpp"
 #include "sql/types/cell_codec.hpp"
 
 namespace ldb::sql {
@@ -295,6 +296,11 @@ Tables make_virtual_tables(SharedState& shared) {
        {"internal", kBoolean},
        {"ready", kBoolean}},
       [](ExecContext& context) -> Result<Rows> { return indexes_of_tables(context); });
+  add(tables, "ldb", "all_databases", {{"database", kText}, {"is_current", kBoolean}},
+      [](ExecContext& context) -> Result<Rows> { return rows_of_databases(context); });
+  add(tables, "ldb", "table_constraints",
+      {{"schema", kText}, {"table_name", kText}, {"constraint_name", kText}, {"constraint_type", kText}, {"definition", kText}},
+      [](ExecContext& context) -> Result<Rows> { return rows_of_constraints(context); });
   add(tables, "information_schema", "tables",
       {{"table_catalog", kText},
        {"table_schema", kText},
