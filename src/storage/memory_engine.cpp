@@ -327,7 +327,9 @@ Result<std::uint64_t> MemoryEngine::ingest(SortedSource& source) {
     if (input.count() > 0) {
       const std::uint64_t sequence = next_sequence_++;
       const std::uint64_t horizon = this->horizon();
-      for (const auto& op : run.operations()) add_version(op.key, {sequence, false, op.value}, horizon);
+      run.for_each([&](const WriteBatch::Operation& op) {
+        add_version(std::string(op.key), {sequence, false, std::string(op.value)}, horizon);
+      });
       published_ = sequence;
     }
     result = published_;

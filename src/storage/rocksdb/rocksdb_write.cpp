@@ -20,12 +20,6 @@ struct RocksDbPending final : StorageEngine::PendingWrite {
   std::shared_ptr<RocksDbWrite> write;
 };
 
-std::size_t size_of(const WriteBatch& batch) {
-  std::size_t total = batch.commit().size();
-  for (const WriteBatch::Operation& op : batch.operations()) total += op.key.size() + op.value.size() + op.value_size;
-  return total;
-}
-
 }  // namespace
 
 void RecentRanges::add(RangeTombstone tombstone, std::uint64_t horizon) {
@@ -81,7 +75,7 @@ std::vector<std::shared_ptr<RocksDbWrite>> RocksDbEngine::take_group() {
   std::vector<std::shared_ptr<RocksDbWrite>> group;
   std::size_t bytes = 0;
   while (!queue_.empty() && group.size() < kMaxGroupWrites) {
-    bytes += size_of(queue_.front()->batch);
+    bytes += queue_.front()->batch.size_bytes();
     if (!group.empty() && bytes > kMaxGroupBytes) break;
     group.push_back(std::move(queue_.front()));
     queue_.pop_front();
@@ -131,12 +125,13 @@ Result<std::uint64_t> RocksDbEngine::wait(std::unique_ptr<PendingWrite> pending)
 Status RocksDbEngine::fill(rocksdb::WriteBatch& out, const RocksDbWrite& write) {
   std::uint64_t sequence = write.first_sequence;
   rocksdb::Status status;
-  for (const WriteBatch::Operation& op : write.batch.operations()) {
+  write.batch.for_each([&](const WriteBatch::Operation& op) {
+    if (!status.ok()) return;
     const std::string tag = encode_record_tag(sequence, op.kind);
     const rocksdb::Slice key = to_slice(op.key);
     switch (op.kind) {
       case WriteBatch::Kind::kPut: {
-        const rocksdb::Slice parts[2] = {to_slice(tag), to_slice(write.batch.value_of(op))};
+        const rocksdb::Slice parts[2] = {to_slice(tag), to_slice(op.value)};
         status = out.Put(data_, {&key, 1}, {parts, 2});
         break;
       }
@@ -146,13 +141,13 @@ Status RocksDbEngine::fill(rocksdb::WriteBatch& out, const RocksDbWrite& write) 
       case WriteBatch::Kind::kDeleteRange:
         if (op.key >= op.value) break;
         // Known before it is visible: the other way round a reader could miss it.
-        recent_ranges_.add({op.key, op.value, sequence}, horizon());
+        recent_ranges_.add({std::string(op.key), std::string(op.value), sequence}, horizon());
         status = out.DeleteRange(data_, key, to_slice(op.value));
         break;
     }
-    if (!status.ok()) return from_rocksdb(status, "build a batch");
     ++sequence;
-  }
+  });
+  if (!status.ok()) return from_rocksdb(status, "build a batch");
   if (!write.batch.has_commit()) return {};
   std::string head;
   put_u64(head, write.last_sequence);
