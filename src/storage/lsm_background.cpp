@@ -80,12 +80,11 @@ void LsmEngine::note_failure(Status& where, const Status& status, std::string_vi
 }
 
 void LsmEngine::set_read_state(std::shared_ptr<const ReadState> state) {
-  {
-    rt::MutexLock lock(read_mutex_);
-    read_state_.swap(state);
-  }
+  fast_read_state_.store(state.get(), std::memory_order_seq_cst);
+  read_state_.swap(state);
+  epochs_.retire(std::move(state));
   update_pressure();
-}  // the old state, when this was its last share, goes here, without the lock
+}
 
 Status LsmEngine::install(VersionEdit& edit, std::size_t flushed) {
   rt::MutexLock manifest_lock(manifest_mutex_);
@@ -123,6 +122,7 @@ Status LsmEngine::install(VersionEdit& edit, std::size_t flushed) {
 }
 
 void LsmEngine::remove_obsolete_files() {
+  epochs_.collect();  // old read states, which are the last users of old tables
   for (const std::uint64_t number : obsolete_->take()) {
     table_cache_.evict(number);
     if (Status status = fs_.remove(path(table_name(number))); !status && status.code() != StatusCode::kNotFound) {
@@ -297,7 +297,7 @@ Status LsmEngine::write_compaction(const CompactionJob& job, VersionEdit& edit) 
     if (tables.empty()) return {};
     for (const TablePtr& table : tables) {
       if (level > 0 && table->meta.range_tombstones == 0) continue;
-      LDB_ASSIGN_OR_RETURN(const auto reader, table_cache_.find(table->meta.number));
+      LDB_ASSIGN_OR_RETURN(const auto reader, table_cache_.find(table));
       collect(reader->tombstones(), raw);
       if (level == 0) sources.push_back(reader->iterate(false));
     }

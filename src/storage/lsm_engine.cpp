@@ -40,75 +40,92 @@ void LsmEngine::log_line(LogLevel level, const std::string& line) const {
 std::string LsmEngine::path(std::string_view name) const { return join_path(directory_, name); }
 
 std::shared_ptr<const ReadState> LsmEngine::read_state() const {
-  rt::MutexLock lock(read_mutex_);
-  return read_state_;
+  const rt::EpochDomain::Guard guard(epochs_);
+  return fast_read_state_.load(std::memory_order_seq_cst)->shared_from_this();
 }
 
 std::unique_ptr<ReadView> LsmEngine::view() { return std::make_unique<LsmView>(views_, views_.open(published_)); }
 
+const ReadState& LsmEngine::state_for(PointRead& read) const {
+  const ReadState* const state = fast_read_state_.load(std::memory_order_seq_cst);
+  read.set_owner(state, [](const void* owner) -> std::shared_ptr<const void> {
+    return static_cast<const ReadState*>(owner)->shared_from_this();
+  });
+  return *state;
+}
+
 Result<std::optional<std::string>> LsmEngine::get(const ReadView* view, std::string_view key) {
   LDB_TRY(usable());
+  PointRead read(epochs_, key, true);
   // First the state, then the sequence: the other way round a compaction in between could drop what the sequence still shows.
-  const auto state = read_state();
-  const std::uint64_t sequence = view != nullptr ? view->sequence() : published_.load(std::memory_order_acquire);
-  LDB_ASSIGN_OR_RETURN(PointResult result, find(*state, key, sequence, true));
-  if (!result.found || tag_kind(result.tag) != EntryKind::kPut) return std::optional<std::string>();
-  return std::optional<std::string>(std::move(result.value));
+  const ReadState& state = state_for(read);
+  read.target = seek_tag(view != nullptr ? view->sequence() : published_.load(std::memory_order_acquire));
+  LDB_TRY(find(state, read));
+  if (!read.found || tag_kind(read.tag) != EntryKind::kPut) return std::optional<std::string>();
+  return std::optional<std::string>(std::move(read.value));
 }
 
 Result<std::uint64_t> LsmEngine::newest_sequence(std::string_view key) {
   LDB_TRY(usable());
-  LDB_ASSIGN_OR_RETURN(const PointResult result, find(*read_state(), key, kMaxSequence, false));
-  return result.found ? tag_sequence(result.tag) : std::uint64_t{0};
+  PointRead read(epochs_, key, false);
+  LDB_TRY(find(state_for(read), read));
+  return read.found ? tag_sequence(read.tag) : std::uint64_t{0};
 }
 
 /// The newest of all entries for the key, a range tombstone counting as a deletion. Sources are asked from the newest to the
 /// oldest, and every source is newer than the next one in all its keys, so the first that knows the key decides.
-Result<PointResult> LsmEngine::find(const ReadState& state, std::string_view key, std::uint64_t sequence, bool want_value) const {
-  PointResult result;
+Status LsmEngine::find(const ReadState& state, PointRead& read) const {
   std::uint64_t tombstone = 0;
   const auto decided = [&] {
-    if (tombstone > (result.found ? tag_sequence(result.tag) : 0)) {
-      result = {true, make_tag(tombstone, EntryKind::kDelete), {}};
+    if (tombstone > (read.found ? tag_sequence(read.tag) : 0)) {
+      read.found = true;
+      read.tag = make_tag(tombstone, EntryKind::kDelete);
     }
-    return result.found;
+    return read.found;
   };
   const auto look_in = [&](const Memtable& memtable) {
-    result = memtable.get(key, sequence, want_value);
-    if (const auto list = memtable.tombstones()) tombstone = list->covering(key, sequence);
+    memtable.find(read);
+    if (const auto list = memtable.tombstones()) tombstone = list->covering(read.key, tag_sequence(read.target));
     return decided();
   };
-  if (look_in(*state.active)) return result;
+  if (look_in(*state.active)) return {};
   for (const auto& memtable : state.immutables) {
-    if (look_in(*memtable)) return result;
+    if (look_in(*memtable)) return {};
   }
   for (const TablePtr& table : state.version->levels[0]) {
-    if (table->meta.starts_after(key) || table->meta.ends_before(key)) continue;
-    LDB_TRY(find_in_table(*table, key, sequence, want_value, result, tombstone).error());
-    if (decided()) return result;
+    if (table->meta.starts_after(read.key) || table->meta.ends_before(read.key)) continue;
+    LDB_TRY(find_in_table(table, read, tombstone));
+    if (decided()) return {};
   }
   for (int level = 1; level < kLevels; ++level) {
     const auto& tables = state.version->levels[static_cast<std::size_t>(level)];
     if (tables.empty()) continue;
-    const std::size_t index = state.version->find(level, key);
-    if (index == tables.size() || tables[index]->meta.starts_after(key)) continue;
-    LDB_TRY(find_in_table(*tables[index], key, sequence, want_value, result, tombstone).error());
-    if (decided()) return result;
+    const std::size_t index = state.version->find(level, read.key);
+    if (index == tables.size() || tables[index]->meta.starts_after(read.key)) continue;
+    LDB_TRY(find_in_table(tables[index], read, tombstone));
+    if (decided()) return {};
   }
-  return result;
+  return {};
 }
 
-Result<bool> LsmEngine::find_in_table(const TableFile& table, std::string_view key, std::uint64_t sequence, bool want_value,
-                                      PointResult& result, std::uint64_t& tombstone) const {
-  LDB_ASSIGN_OR_RETURN(const auto reader, const_cast<TableCache&>(table_cache_).find(table.meta.number));
-  LDB_ASSIGN_OR_RETURN(result, reader->get(key, sequence, want_value));
-  if (reader->tombstones()) tombstone = reader->tombstones()->covering(key, sequence);
-  return result.found;
+Status LsmEngine::find_in_table(const TablePtr& table, PointRead& read, std::uint64_t& tombstone) const {
+  const TableReader* reader = read.guarded() ? table->reader.load(std::memory_order_seq_cst) : nullptr;
+  std::shared_ptr<const TableReader> share;
+  if (reader == nullptr) {
+    read.leave_guard(nullptr);
+    LDB_ASSIGN_OR_RETURN(share, table_cache_.find(table));
+    reader = share.get();
+  }
+  LDB_TRY(reader->find(read));
+  if (table->meta.range_tombstones > 0 && reader->tombstones()) {
+    tombstone = reader->tombstones()->covering(read.key, tag_sequence(read.target));
+  }
+  return {};
 }
 
 Result<std::unique_ptr<Iterator>> LsmEngine::iterate(const ReadView* view, KeyRange range) {
   LDB_TRY(usable());
-  const auto state = read_state();
+  const auto state = read_state();  // before the sequence: see get()
   ViewIteratorSources sources;
   sources.sequence = view != nullptr ? view->sequence() : published_.load(std::memory_order_acquire);
   std::vector<std::unique_ptr<InternalIterator>> children;
@@ -126,7 +143,7 @@ Result<std::unique_ptr<Iterator>> LsmEngine::iterate(const ReadView* view, KeyRa
     for (const TablePtr& table : state->version->levels[static_cast<std::size_t>(level)]) {
       if (outside(table->meta, range)) continue;
       if (level == 0 || table->meta.range_tombstones > 0) {
-        LDB_ASSIGN_OR_RETURN(const auto reader, table_cache_.find(table->meta.number));
+        LDB_ASSIGN_OR_RETURN(const auto reader, table_cache_.find(table));
         add_tombstones(reader->tombstones());
         if (level == 0) children.push_back(reader->iterate());
       }
@@ -190,7 +207,7 @@ std::uint64_t LsmEngine::approximate_size(const KeyRange& range) {
       const bool cut_left = range.lower && *range.lower > table->meta.smallest;
       const bool cut_right = range.upper && *range.upper <= table->meta.largest;
       if (cut_left || cut_right) {
-        const auto reader = table_cache_.find(table->meta.number);
+        const auto reader = table_cache_.find(table);
         if (!reader) continue;
         if (cut_left) from = (*reader)->approximate_offset(*range.lower);
         if (cut_right) to = (*reader)->approximate_offset(*range.upper);
@@ -229,8 +246,8 @@ std::vector<EngineProperty> LsmEngine::properties() {
     number(prefix + "_bytes", state->version->level_bytes(level));
   }
   number("block_cache_bytes", block_cache_.memory_usage());
-  number("block_cache_hits", block_cache_.hits());
-  number("block_cache_misses", block_cache_.misses());
+  number("block_cache_insertions", block_cache_.insertions());
+  number("block_cache_evictions", block_cache_.evictions());
   number("table_cache_bytes", table_cache_.memory_usage());
   number("log_bytes", log_->total_bytes());
   number("log_segments", log_->segment_count());

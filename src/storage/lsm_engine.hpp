@@ -27,7 +27,7 @@ namespace ldb::storage {
 class LsmEngine;
 
 /// What a read looks at, frozen: a read takes a share and is not disturbed by flushes and compactions.
-struct ReadState {
+struct ReadState : std::enable_shared_from_this<ReadState> {
   std::shared_ptr<Memtable> active;
   std::vector<std::shared_ptr<Memtable>> immutables;  // newest first
   std::shared_ptr<const Version> version;
@@ -58,7 +58,7 @@ struct LsmWrite final : StorageEngine::PendingWrite {
   rt::CondVar wake_up;
 };
 
-/// Lock order: ingest_mutex_ or checkpoint_mutex_, then manifest_mutex_, then mutex_, then read_mutex_; queue_mutex_ and those of
+/// Lock order: ingest_mutex_ or checkpoint_mutex_, then manifest_mutex_, then mutex_; queue_mutex_ and those of
 /// the parts are leaves.
 class LsmEngine final : public StorageEngine {
  public:
@@ -164,9 +164,10 @@ class LsmEngine final : public StorageEngine {
   void add_amplification(std::vector<EngineProperty>& properties) const;
 
   std::shared_ptr<const ReadState> read_state() const;
-  Result<PointResult> find(const ReadState& state, std::string_view key, std::uint64_t sequence, bool want_value) const;
-  Result<bool> find_in_table(const TableFile& table, std::string_view key, std::uint64_t sequence, bool want_value,
-                             PointResult& result, std::uint64_t& tombstone) const;
+  /// Under the read's guard: the state, and a share of it should the read have to leave its guard.
+  const ReadState& state_for(PointRead& read) const;
+  Status find(const ReadState& state, PointRead& read) const;
+  Status find_in_table(const TablePtr& table, PointRead& read, std::uint64_t& tombstone) const;
   Status usable() const;
   void log_line(LogLevel level, const std::string& line) const;
   std::string path(std::string_view name) const;
@@ -179,8 +180,9 @@ class LsmEngine final : public StorageEngine {
   std::unique_ptr<Executor> own_executor_;
   Executor* executor_ = nullptr;
   const std::shared_ptr<ObsoleteTables> obsolete_;
+  mutable rt::EpochDomain epochs_;  // of read states, open tables and cached blocks
   BlockCache block_cache_;
-  TableCache table_cache_;
+  mutable TableCache table_cache_;
   std::unique_ptr<Log> log_;
 
   rt::Atomic<bool> closed_{false};
@@ -225,8 +227,8 @@ class LsmEngine final : public StorageEngine {
   rt::Atomic<unsigned> pressure_{0};           // 0: writers need not look any closer
   rt::Atomic<std::int64_t> stalled_since_{0};  // 0: the listener was not told of a stall
 
-  mutable rt::Mutex read_mutex_;
-  std::shared_ptr<const ReadState> read_state_ LDB_GUARDED_BY(read_mutex_);
+  std::shared_ptr<const ReadState> read_state_ LDB_GUARDED_BY(mutex_);
+  rt::Atomic<const ReadState*> fast_read_state_{nullptr};  // the same, for readers under a guard
 
   rt::Mutex listener_mutex_;
   std::function<void()> listener_ LDB_GUARDED_BY(listener_mutex_);

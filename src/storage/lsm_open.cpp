@@ -33,8 +33,8 @@ LsmEngine::LsmEngine(std::string directory, const EngineOptions& options)
       fs_(options.file_system != nullptr ? *options.file_system : posix_file_system()),
       executor_(options.executor),
       obsolete_(std::make_shared<ObsoleteTables>()),
-      block_cache_(options.block_cache_bytes),
-      table_cache_(fs_, directory_, kMaxOpenTables, &block_cache_),
+      block_cache_(options.block_cache_bytes, epochs_),
+      table_cache_(fs_, directory_, kMaxOpenTables, block_cache_),
       picker_(8 * std::uint64_t{options.memtable_bytes}, options.compression_level > 0) {}
 
 Result<std::unique_ptr<StorageEngine>> LsmEngine::open(const std::string& directory, const EngineOptions& options) {
@@ -64,8 +64,11 @@ Status LsmEngine::start() {
   const LogPosition start = state.log_flushed.segment == 0 ? LogPosition{1, kSegmentHeaderBytes} : state.log_flushed;
   active_ = std::make_shared<Memtable>(start);
   {
-    rt::MutexLock lock(read_mutex_);
-    read_state_ = std::make_shared<const ReadState>(ReadState{active_, {}, state.version});
+    rt::MutexLock lock(mutex_);
+    auto first = std::make_shared<ReadState>();
+    first->active = active_;
+    first->version = state.version;
+    set_read_state(std::move(first));
   }
   published_.store(state.last_sequence);
   LDB_ASSIGN_OR_RETURN(LogState log_state, recover_log(request, [this](LogPosition at, const RecordHeader& h,
@@ -123,8 +126,8 @@ Status LsmEngine::replay(LogPosition at, const RecordHeader& header, std::string
     state->immutables.insert(state->immutables.begin(), active_);
     active_ = std::make_shared<Memtable>(at);
     state->active = active_;
-    rt::MutexLock lock(read_mutex_);
-    read_state_ = std::move(state);
+    rt::MutexLock lock(mutex_);
+    set_read_state(std::move(state));
   }
   BatchReader::Operation op;
   std::uint64_t sequence = header.sequence;
@@ -180,6 +183,15 @@ void LsmEngine::remove_orphans() {
 LsmEngine::~LsmEngine() {
   (void)close();
   own_executor_ = nullptr;
+  // In this order: read states use tables, tables use the cache.
+  fast_read_state_.store(nullptr);
+  {
+    rt::MutexLock lock(mutex_);
+    read_state_ = nullptr;
+  }
+  active_ = nullptr;
+  table_cache_.clear();
+  epochs_.drain();
 }
 
 Status LsmEngine::close() {

@@ -60,7 +60,7 @@ std::uint64_t exercise(InternalIterator& it, Random& random) {
 }
 
 std::string build_block(Random& random, int entries) {
-  BlockBuilder builder(1 + static_cast<unsigned>(random.below(16)));
+  BlockBuilder builder;
   std::map<std::string, std::string> sorted;
   for (int i = 0; i < entries; ++i) sorted[random_bytes(random, 12)] = random_bytes(random, 30);
   std::uint64_t sequence = 1000;
@@ -73,12 +73,17 @@ std::string build_block(Random& random, int entries) {
 TEST_CASE("Blocks give back their entries in both directions") {
   Random random(3);
   for (int round = 0; round < 50; ++round) {
-    BlockBuilder builder(1 + static_cast<unsigned>(random.below(20)));
+    BlockBuilder builder;
     std::map<std::string, std::string> model;
-    for (std::uint64_t i = 0; i < random.below(100); ++i) model[random_bytes(random, 10)] = random_bytes(random, 300);
+    const std::string prefix(random.below(20), 'p');
+    const std::size_t value_bytes = round % 5 == 0 ? 5000 : 300;  // offsets of more than two bytes, too
+    for (std::uint64_t i = 0; i < random.below(100); ++i)
+      model[prefix + random_bytes(random, 10)] = random_bytes(random, value_bytes);
     for (const auto& [key, value] : model) builder.add(key, make_tag(5, EntryKind::kPut), value);
-    auto block = Block::create(builder.finish());
+    const auto use = static_cast<Block::Use>(round % 3);
+    auto block = Block::create(builder.finish(), use);
     REQUIRE(block);
+    REQUIRE((*block)->size() == model.size());
     BlockIterator it(*block);
     auto expected = model.begin();
     for (it.seek_to_first(); it.valid(); it.next(), ++expected) {
@@ -92,7 +97,15 @@ TEST_CASE("Blocks give back their entries in both directions") {
     }
     CHECK(expected == model.begin());
     for (int i = 0; i < 20; ++i) {
-      const std::string target = random_bytes(random, 10);
+      std::string target = random.one_in(4) ? random_bytes(random, 10) : prefix + random_bytes(random, 10);
+      if (random.one_in(2) && !model.empty())
+        target = std::next(model.begin(), static_cast<int>(random.below(model.size())))->first;
+      if (use == Block::Use::kData) {
+        const std::uint32_t at = (*block)->find(target, kFirstTag);
+        REQUIRE((at != Block::kNone) == model.contains(target));
+        if (at != Block::kNone) REQUIRE((*block)->entry(at).value == model[target]);
+        REQUIRE((*block)->find(target, make_tag(4, EntryKind::kPut)) == Block::kNone);  // all versions are newer
+      }
       it.seek(target, kFirstTag);
       const auto found = model.lower_bound(target);
       REQUIRE(it.valid() == (found != model.end()));
@@ -106,8 +119,9 @@ TEST_CASE("No bytes make a block iterator read out of bounds") {
   for (int round = 0; round < 3000; ++round) {
     std::string bytes = round % 2 == 0 ? random_bytes(random, 80) : build_block(random, 20);
     if (round % 2 == 1) mutate(random, bytes);
-    auto block = Block::create(std::move(bytes));
+    auto block = Block::create(std::move(bytes), static_cast<Block::Use>(round % 3));
     if (!block) continue;
+    if (round % 3 == 0) (void)(*block)->find(random_bytes(random, 12), kFirstTag);
     BlockIterator it(*block);
     exercise(it, random);
   }
@@ -185,7 +199,8 @@ TEST_CASE("A table gives back entries, versions and range tombstones, whatever t
     const TableMeta meta = builder.finish().value();
     CHECK(meta.entries == 300);
     CHECK(meta.smallest == std::min(model.begin()->first, std::string("key1")));
-    BlockCache cache(1 << 20);
+    rt::EpochDomain epochs;
+    BlockCache cache(round % 2 == 0 ? 1 << 20 : 16 << 10, epochs);
     const auto table = TableReader::open(*fs, "t.sst", 9, &cache).value();
     CHECK(table->tombstones()->covering("key2", 1000) == 250);
     CHECK(table->tombstones()->covering("key3", 1000) == 0);
@@ -235,8 +250,87 @@ TEST_CASE("No bytes make a table reader misbehave") {
     }
     const auto it = (*table)->iterate();
     exercise(*it, random);
+    for (int i = 100; i < 200; i += 7) (void)(*table)->get("key" + std::to_string(i), 10);
+    (void)(*table)->approximate_offset("key150");
     (void)(*table)->properties();
   }
+}
+
+TEST_CASE("A table of several partitions is read through a small cache by threads at once") {
+  const auto fs = new_memory_file_system();
+  const auto key_of = [](int i) { return "key" + std::to_string(1'000'000 + 2 * i); };
+  constexpr int kEntries = 6000;
+  TableBuilder builder(fs->open_writable("t.sst", OpenMode::kTruncate).value(), 1, {256, 1, 10});
+  for (int i = 0; i < kEntries; ++i) REQUIRE(builder.add(key_of(i), make_tag(5, EntryKind::kPut), "value " + std::to_string(i)));
+  const TableMeta meta = builder.finish().value();
+  rt::EpochDomain epochs;
+  BlockCache cache(64 << 10, epochs);
+  std::atomic<int> wrong{0};
+  {
+    const auto table = TableReader::open(*fs, "t.sst", 1, &cache).value();
+    std::vector<std::thread> threads;
+    for (std::uint64_t t = 0; t < 3; ++t) {
+      threads.emplace_back([&, t] {
+        Random random(t);
+        for (int n = 0; n < 20'000; ++n) {
+          const int i = static_cast<int>(random.below(kEntries));
+          const auto found = table->get(key_of(i), 10);
+          if (!found || !found->found || found->value != "value " + std::to_string(i)) ++wrong;
+          if (table->get(key_of(i) + "x", 10).value().found) ++wrong;
+          if (n % 1000 != 0) continue;
+          const auto it = table->iterate();
+          int seen = 0;
+          for (it->seek(key_of(i), kFirstTag); it->valid(); it->next()) seen += it->key() == key_of(i + seen) ? 1 : 0;
+          if (seen != kEntries - i) ++wrong;
+          for (it->seek(key_of(i), kFirstTag); it->valid(); it->prev()) --seen;
+          if (seen != kEntries - i - (i + 1)) ++wrong;
+        }
+      });
+    }
+    for (std::thread& thread : threads) thread.join();
+    CHECK(wrong == 0);
+    CHECK(cache.memory_usage() <= cache.capacity());
+    CHECK(cache.evictions() > 0);
+    std::uint64_t last = 0;
+    for (int i = 0; i < kEntries; i += 100) {
+      const std::uint64_t offset = table->approximate_offset(key_of(i));
+      CHECK(offset >= last);
+      last = offset;
+    }
+    CHECK(last > meta.file_size / 2);
+  }
+  CHECK(cache.memory_usage() == 0);  // a closed table takes its blocks along
+}
+
+TEST_CASE("The block cache keeps what is read again and again while a scan passes") {
+  rt::EpochDomain epochs;
+  BlockCache cache(16 * 40'000, epochs);
+  std::vector<BlockCache::Slot> slots(4000);
+  const auto block_of = [] {
+    BlockBuilder builder;
+    builder.add("k", make_tag(1, EntryKind::kPut), std::string(1000, 'v'));
+    return Block::create(builder.finish(), Block::Use::kData).value();
+  };
+  constexpr std::size_t kHot = 160;  // about a quarter of the cache
+  for (std::size_t round = 0; round < 4; ++round) {
+    for (std::size_t i = 0; i < kHot; ++i) {
+      if (BlockCache::find(slots[i]) == nullptr) cache.insert(slots[i], block_of());
+    }
+  }
+  std::size_t lost = 0;
+  for (std::size_t i = kHot; i < slots.size(); ++i) {
+    if (BlockCache::find(slots[i]) == nullptr) cache.insert(slots[i], block_of());
+    const std::size_t again = i % kHot;
+    if (BlockCache::find(slots[again]) == nullptr) {
+      ++lost;
+      cache.insert(slots[again], block_of());
+    }
+  }
+  CHECK(lost < 20);
+  CHECK(cache.evictions() > 1000);
+  CHECK(cache.memory_usage() <= cache.capacity());
+  for (BlockCache::Slot& slot : slots) cache.remove(slot);
+  CHECK(cache.memory_usage() == 0);
 }
 
 TEST_CASE("A Bloom filter has no false negatives and few false positives") {

@@ -1,49 +1,112 @@
 #include "storage/cache/block_cache.hpp"
 
+#include <vector>
+
 namespace ldb::storage {
 
-BlockCache::BlockCache(std::size_t capacity_bytes) : capacity_(capacity_bytes) {}
+BlockCache::BlockCache(std::size_t capacity_bytes, rt::EpochDomain& epochs) : capacity_(capacity_bytes), epochs_(epochs) {}
 
-std::shared_ptr<const Block> BlockCache::find(std::uint64_t table, std::uint64_t offset) {
-  const Key key{table, offset};
-  Shard& shard = shard_of(key);
-  rt::MutexLock lock(shard.mutex);
-  const auto it = shard.index.find(key);
-  if (it == shard.index.end()) {
-    misses_.fetch_add(1, std::memory_order_relaxed);
-    return nullptr;
+BlockCache::~BlockCache() {
+  // Tables take their blocks out when they close, so there is nothing left; but what is must not leak.
+  for (Shard& shard : shards_) {
+    rt::MutexLock lock(shard.mutex);
+    for (Queue* queue : {&shard.small, &shard.main}) {
+      while (queue->newest != nullptr) {
+        const Block* const block = queue->newest;
+        unlink(*queue, *block);
+        block->release();
+      }
+    }
   }
-  hits_.fetch_add(1, std::memory_order_relaxed);
-  shard.recent.splice(shard.recent.begin(), shard.recent, it->second);
-  return it->second->block;
 }
 
-void BlockCache::insert(std::uint64_t table, std::uint64_t offset, std::shared_ptr<const Block> block) {
-  const Key key{table, offset};
-  constexpr std::size_t kOverhead = 128;  // list and map nodes
-  const std::size_t bytes = block->memory_usage() + kOverhead;
-  const std::size_t limit = capacity_ / kShards;
-  if (bytes > limit) return;
-  Shard& shard = shard_of(key);
-  std::list<Entry> evicted;  // freed after the lock
-  rt::MutexLock lock(shard.mutex);
-  if (shard.index.contains(key)) return;
-  shard.recent.push_front({key, std::move(block), bytes});
-  shard.index[key] = shard.recent.begin();
-  shard.bytes += bytes;
-  while (shard.bytes > limit) {
-    const auto last = std::prev(shard.recent.end());
-    shard.bytes -= last->bytes;
-    shard.index.erase(last->key);
-    evicted.splice(evicted.begin(), shard.recent, last);
+BlockCache::Shard& BlockCache::shard_of(const Slot& slot) {
+  // Neighbouring blocks, and so the blocks of one scan, spread over the shards.
+  return shards_[(reinterpret_cast<std::uintptr_t>(&slot) / sizeof(Slot)) % kShards];
+}
+
+void BlockCache::push(Queue& queue, const Block& block) {
+  Block::CacheNotes& notes = block.cache_notes();
+  notes.newer = nullptr;
+  notes.older = queue.newest;
+  (queue.newest != nullptr ? queue.newest->cache_notes().newer : queue.oldest) = &block;
+  queue.newest = &block;
+  queue.bytes += charge(block);
+}
+
+void BlockCache::unlink(Queue& queue, const Block& block) {
+  const Block::CacheNotes& notes = block.cache_notes();
+  (notes.newer != nullptr ? notes.newer->cache_notes().older : queue.newest) = notes.older;
+  (notes.older != nullptr ? notes.older->cache_notes().newer : queue.oldest) = notes.newer;
+  queue.bytes -= charge(block);
+}
+
+const Block* BlockCache::pick_victim(Shard& shard) {
+  for (int tries = 0;; ++tries) {
+    const bool forced = tries >= 1000;  // readers may warm blocks up as fast as this cools them down
+    const bool from_small = shard.main.oldest == nullptr || shard.small.bytes > (shard.small.bytes + shard.main.bytes) / 10;
+    Queue& queue = from_small && shard.small.oldest != nullptr ? shard.small : shard.main;
+    const Block* const block = queue.oldest;
+    if (block == nullptr) return nullptr;
+    Block::CacheNotes& notes = block->cache_notes();
+    const std::uint8_t heat = notes.heat.load(std::memory_order_relaxed);
+    unlink(queue, *block);
+    if (heat == 0 || forced) return block;
+    notes.heat.store(notes.in_main ? heat - 1 : 0, std::memory_order_relaxed);
+    notes.in_main = true;
+    push(shard.main, *block);
   }
+}
+
+void BlockCache::retire(const Block* block) {
+  epochs_.retire(const_cast<Block*>(block), [](void* p) { static_cast<const Block*>(p)->release(); });
+}
+
+void BlockCache::insert(Slot& slot, const BlockPtr& block) {
+  const std::size_t limit = capacity_ / kShards;
+  if (charge(*block) > limit) return;
+  Shard& shard = shard_of(slot);
+  std::vector<const Block*> victims;
+  {
+    rt::MutexLock lock(shard.mutex);
+    if (slot.load(std::memory_order_relaxed) != nullptr) return;
+    block->add_share();
+    block->cache_notes().slot = &slot;
+    push(shard.small, *block);
+    while (shard.small.bytes + shard.main.bytes > limit) {
+      const Block* const victim = pick_victim(shard);
+      if (victim == nullptr) break;
+      victim->cache_notes().slot->store(nullptr, std::memory_order_seq_cst);
+      victims.push_back(victim);
+    }
+    // Last, and only if it was not its own victim.
+    bool stays = true;
+    for (const Block* victim : victims) stays &= victim != block.get();
+    if (stays) slot.store(block.get(), std::memory_order_seq_cst);
+  }
+  insertions_.fetch_add(1, std::memory_order_relaxed);
+  if (!victims.empty()) evictions_.fetch_add(victims.size(), std::memory_order_relaxed);
+  for (const Block* victim : victims) retire(victim);
+}
+
+void BlockCache::remove(Slot& slot) {
+  Shard& shard = shard_of(slot);
+  const Block* block = nullptr;
+  {
+    rt::MutexLock lock(shard.mutex);
+    block = slot.load(std::memory_order_relaxed);
+    if (block == nullptr) return;
+    unlink(block->cache_notes().in_main ? shard.main : shard.small, *block);
+    slot.store(nullptr, std::memory_order_seq_cst);
+  }
+  retire(block);
 }
 
 std::size_t BlockCache::memory_usage() const {
   std::size_t total = 0;
   for (const Shard& shard : shards_) {
     rt::MutexLock lock(shard.mutex);
-    total += shard.bytes;
+    total += shard.small.bytes + shard.main.bytes;
   }
   return total;
 }

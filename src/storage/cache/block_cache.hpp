@@ -2,62 +2,78 @@
 #pragma once
 
 #include <array>
-#include <list>
-#include <memory>
-#include <unordered_map>
 
+#include "base/rt/epoch.hpp"
 #include "base/rt/rt.hpp"
 #include "storage/sstable/block.hpp"
 
 namespace ldb::storage {
 
-/// Sharded by key, least recently used out first. Any thread; a caller's share keeps a block alive after it left the cache.
+/// There is no table of blocks to search: each open table has a slot for each of its blocks, and a reader that holds a guard of
+/// the epochs loads the slot and has the block, or null (pointer swizzling as in V. Leis et al., "LeanStore", 2018). A hit takes
+/// no lock and writes nothing that another core reads, but a note in the block when it was not hot yet.
+///
+/// What goes first is decided as in S3-FIFO (J. Yang et al., "FIFO Queues are All You Need for Cache Eviction", 2023), so that a
+/// scan through everything passes by what is read again and again: a new block waits in a small queue, and only one that was read
+/// there comes to the main one. Sharded; any thread.
 class BlockCache {
  public:
-  explicit BlockCache(std::size_t capacity_bytes);
+  using Slot = rt::Atomic<const Block*>;
+
+  BlockCache(std::size_t capacity_bytes, rt::EpochDomain& epochs);
+  ~BlockCache();
   BlockCache(const BlockCache&) = delete;
   BlockCache& operator=(const BlockCache&) = delete;
 
-  /// Null when it is not there.
-  std::shared_ptr<const Block> find(std::uint64_t table, std::uint64_t offset);
-  void insert(std::uint64_t table, std::uint64_t offset, std::shared_ptr<const Block> block);
+  /// What is in the slot, or null. A share of it may be taken as long as the caller's guard is open.
+  static const Block* find(const Slot& slot) {
+    const Block* const block = slot.load(std::memory_order_seq_cst);
+    if (block != nullptr) {
+      rt::Atomic<std::uint8_t>& heat = block->cache_notes().heat;
+      const std::uint8_t now = heat.load(std::memory_order_relaxed);
+      if (now < kMaxHeat) heat.store(now + 1, std::memory_order_relaxed);
+    }
+    return block;
+  }
+  /// Puts the block into an empty slot; does nothing when it is filled already or the block is too big.
+  void insert(Slot& slot, const BlockPtr& block);
+  /// The slot's table is closing.
+  void remove(Slot& slot);
 
+  rt::EpochDomain& epochs() { return epochs_; }
   std::size_t memory_usage() const;
   std::size_t capacity() const { return capacity_; }
-  std::uint64_t hits() const { return hits_.load(std::memory_order_relaxed); }
-  std::uint64_t misses() const { return misses_.load(std::memory_order_relaxed); }
+  std::uint64_t insertions() const { return insertions_.load(std::memory_order_relaxed); }
+  std::uint64_t evictions() const { return evictions_.load(std::memory_order_relaxed); }
 
  private:
   static constexpr std::size_t kShards = 16;
-  struct Key {
-    std::uint64_t table;
-    std::uint64_t offset;
-    friend bool operator==(const Key&, const Key&) = default;
-  };
-  struct KeyHash {
-    std::size_t operator()(const Key& key) const {
-      std::uint64_t h = (key.table * 0x9e3779b97f4a7c15) ^ key.offset;
-      h = (h ^ (h >> 32)) * 0xd6e8feb86659fd93;
-      return static_cast<std::size_t>(h ^ (h >> 32));
-    }
-  };
-  struct Entry {
-    Key key;
-    std::shared_ptr<const Block> block;
-    std::size_t bytes;
+  static constexpr std::uint8_t kMaxHeat = 3;
+
+  /// Doubly linked through the blocks' notes.
+  struct Queue {
+    const Block* newest = nullptr;
+    const Block* oldest = nullptr;
+    std::size_t bytes = 0;
   };
   struct alignas(64) Shard {
     mutable rt::Mutex mutex;
-    std::list<Entry> recent LDB_GUARDED_BY(mutex);  // most recently used first
-    std::unordered_map<Key, std::list<Entry>::iterator, KeyHash> index LDB_GUARDED_BY(mutex);
-    std::size_t bytes LDB_GUARDED_BY(mutex) = 0;
+    Queue small LDB_GUARDED_BY(mutex);
+    Queue main LDB_GUARDED_BY(mutex);
   };
-  Shard& shard_of(const Key& key) { return shards_[KeyHash()(key) >> 59 & (kShards - 1)]; }
+
+  static std::size_t charge(const Block& block) { return block.memory_usage() + sizeof(Slot); }
+  static void push(Queue& queue, const Block& block);
+  static void unlink(Queue& queue, const Block& block);
+  const Block* pick_victim(Shard& shard) LDB_REQUIRES(shard.mutex);
+  Shard& shard_of(const Slot& slot);
+  void retire(const Block* block);
 
   const std::size_t capacity_;
+  rt::EpochDomain& epochs_;
   std::array<Shard, kShards> shards_;
-  rt::Atomic<std::uint64_t> hits_{0};
-  rt::Atomic<std::uint64_t> misses_{0};
+  rt::Atomic<std::uint64_t> insertions_{0};
+  rt::Atomic<std::uint64_t> evictions_{0};
 };
 
 }  // namespace ldb::storage

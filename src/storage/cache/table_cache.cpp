@@ -1,60 +1,87 @@
 #include "storage/cache/table_cache.hpp"
 
 #include <algorithm>
+#include <vector>
 
 #include "storage/file_names.hpp"
 
 namespace ldb::storage {
 
-TableCache::TableCache(FileSystem& fs, std::string directory, std::size_t max_open, BlockCache* blocks)
+TableCache::TableCache(FileSystem& fs, std::string directory, std::size_t max_open, BlockCache& blocks)
     : fs_(fs), directory_(std::move(directory)), max_per_shard_(std::max<std::size_t>(1, max_open / kShards)), blocks_(blocks) {}
 
-Result<std::shared_ptr<const TableReader>> TableCache::find(std::uint64_t number) {
+Result<std::shared_ptr<const TableReader>> TableCache::find(const TablePtr& file) {
+  const std::uint64_t number = file->meta.number;
   Shard& shard = shards_[number % kShards];
   {
     rt::MutexLock lock(shard.mutex);
     const auto it = shard.index.find(number);
     if (it != shard.index.end()) {
-      shard.recent.splice(shard.recent.begin(), shard.recent, it->second);
+      it->second->table->recently_used().store(true, std::memory_order_relaxed);
       return it->second->table;
     }
   }
   // Opened without the lock: two threads may both do it, which is harmless.
-  auto opened = TableReader::open(fs_, join_path(directory_, table_name(number)), number, blocks_);
+  auto opened = TableReader::open(fs_, join_path(directory_, table_name(number)), number, &blocks_);
   if (!opened) {
     if (opened.error().code() != StatusCode::kNotFound) return opened.error();
     return Status(StatusCode::kCorruption, std::string(opened.error().message()));  // the manifest names it
   }
-  Entry evicted;  // closed after the lock
-  rt::MutexLock lock(shard.mutex);
-  if (!shard.index.contains(number)) {
-    shard.recent.push_front({number, *opened});
-    shard.index[number] = shard.recent.begin();
-    if (shard.recent.size() > max_per_shard_) {
-      evicted = std::move(shard.recent.back());
-      shard.index.erase(evicted.number);
-      shard.recent.pop_back();
+  std::vector<Entry> evicted;
+  {
+    rt::MutexLock lock(shard.mutex);
+    const auto it = shard.index.find(number);
+    if (it != shard.index.end()) return it->second->table;
+    shard.queue.push_front({file, *opened});
+    shard.index[number] = shard.queue.begin();
+    file->reader.store(opened->get(), std::memory_order_seq_cst);
+    for (std::size_t rounds = shard.queue.size(); shard.queue.size() > max_per_shard_; --rounds) {
+      const auto oldest = std::prev(shard.queue.end());
+      if (rounds > 1 && oldest->table->recently_used().exchange(false, std::memory_order_relaxed)) {
+        shard.queue.splice(shard.queue.begin(), shard.queue, oldest);
+        continue;
+      }
+      shard.index.erase(oldest->table->number());
+      evicted.push_back(std::move(*oldest));
+      shard.queue.pop_back();
+      // Before the lock goes: whoever opens the table again stores a new pointer.
+      if (const TablePtr owner = evicted.back().file.lock()) owner->reader.store(nullptr, std::memory_order_seq_cst);
     }
   }
+  for (Entry& entry : evicted) forget(std::move(entry));
   return opened;
 }
+
+void TableCache::forget(Entry entry) { blocks_.epochs().retire(std::move(entry.table)); }
 
 void TableCache::evict(std::uint64_t number) {
   Shard& shard = shards_[number % kShards];
   Entry evicted;
-  rt::MutexLock lock(shard.mutex);
-  const auto it = shard.index.find(number);
-  if (it == shard.index.end()) return;
-  evicted = std::move(*it->second);
-  shard.recent.erase(it->second);
-  shard.index.erase(it);
+  {
+    rt::MutexLock lock(shard.mutex);
+    const auto it = shard.index.find(number);
+    if (it == shard.index.end()) return;
+    evicted = std::move(*it->second);
+    shard.queue.erase(it->second);
+    shard.index.erase(it);
+    if (const TablePtr owner = evicted.file.lock()) owner->reader.store(nullptr, std::memory_order_seq_cst);
+  }
+  forget(std::move(evicted));
+}
+
+void TableCache::clear() {
+  for (Shard& shard : shards_) {
+    rt::MutexLock lock(shard.mutex);
+    shard.index.clear();
+    shard.queue.clear();
+  }
 }
 
 std::size_t TableCache::memory_usage() const {
   std::size_t total = 0;
   for (const Shard& shard : shards_) {
     rt::MutexLock lock(shard.mutex);
-    for (const Entry& entry : shard.recent) total += entry.table->memory_usage();
+    for (const Entry& entry : shard.queue) total += entry.table->memory_usage();
   }
   return total;
 }

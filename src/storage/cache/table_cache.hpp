@@ -7,36 +7,42 @@
 #include <unordered_map>
 
 #include "base/rt/rt.hpp"
+#include "storage/manifest/version.hpp"
 #include "storage/sstable/table_reader.hpp"
 
 namespace ldb::storage {
 
-/// Sharded by table number, least recently used out first. Any thread. A caller's share keeps a table open after it left.
+/// Sharded by table number; what was not used for a while goes first. Any thread. A caller's share keeps a table open after it
+/// left. A reader under a guard finds an open table through TableFile::reader without coming here.
 class TableCache {
  public:
-  TableCache(FileSystem& fs, std::string directory, std::size_t max_open, BlockCache* blocks);
+  TableCache(FileSystem& fs, std::string directory, std::size_t max_open, BlockCache& blocks);
 
-  Result<std::shared_ptr<const TableReader>> find(std::uint64_t number);
+  Result<std::shared_ptr<const TableReader>> find(const TablePtr& table);
   /// The file is about to be removed.
   void evict(std::uint64_t number);
+  /// Nobody reads any more.
+  void clear();
   std::size_t memory_usage() const;
 
  private:
   static constexpr std::size_t kShards = 8;
   struct Entry {
-    std::uint64_t number;
+    std::weak_ptr<TableFile> file;
     std::shared_ptr<const TableReader> table;
   };
   struct alignas(64) Shard {
     mutable rt::Mutex mutex;
-    std::list<Entry> recent LDB_GUARDED_BY(mutex);
+    std::list<Entry> queue LDB_GUARDED_BY(mutex);  // newest first; a table that was used gets another round
     std::unordered_map<std::uint64_t, std::list<Entry>::iterator> index LDB_GUARDED_BY(mutex);
   };
+  /// The entry leaves the cache; readers may still follow the pointer to it.
+  void forget(Entry entry);
 
   FileSystem& fs_;
   const std::string directory_;
   const std::size_t max_per_shard_;
-  BlockCache* const blocks_;
+  BlockCache& blocks_;
   std::array<Shard, kShards> shards_;
 };
 

@@ -48,7 +48,7 @@ class LevelIterator final : public InternalIterator {
     if (table_ && index_ == index) return true;
     table_ = nullptr;
     index_ = index;
-    auto reader = cache_.find(tables_[index]->meta.number);
+    auto reader = cache_.find(tables_[index]);
     if (!reader) {
       status_ = reader.error();
       return false;

@@ -11,6 +11,8 @@
 
 namespace ldb::storage {
 
+class TableReader;
+
 constexpr int kLevels = 7;
 
 /// Numbers of table files whose last user is gone. Shared by the engine and by every table handle.
@@ -46,6 +48,8 @@ class TableFile {
 
   const TableMeta meta;
   bool being_compacted = false;  // guarded by the engine's mutex
+  /// While the table cache holds it open; to be followed under a guard of the engine's epochs only.
+  rt::Atomic<const TableReader*> reader{nullptr};
 
  private:
   const std::shared_ptr<ObsoleteTables> obsolete_;

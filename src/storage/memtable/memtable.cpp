@@ -71,6 +71,15 @@ void Memtable::add(std::string_view key, Tag tag, std::string_view value) {
   entries_.store(entries_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
 }
 
+void Memtable::find(PointRead& read) const {
+  const MemtableEntry* entry = tree_.find(read.key);
+  if (entry != nullptr) entry = entry->at_or_below(read.target);
+  if (entry == nullptr) return;
+  read.found = true;
+  read.tag = entry->tag;
+  if (read.want_value) read.value.assign(entry->value());
+}
+
 PointResult Memtable::get(std::string_view key, std::uint64_t sequence, bool want_value) const {
   PointResult result;
   const MemtableEntry* entry = tree_.find(key);

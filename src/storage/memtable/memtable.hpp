@@ -10,6 +10,7 @@
 #include "storage/iterator/internal_iterator.hpp"
 #include "storage/memtable/arena.hpp"
 #include "storage/memtable/memtable_tree.hpp"
+#include "storage/point_read.hpp"
 #include "storage/range_tombstone.hpp"
 
 namespace ldb::storage {
@@ -26,6 +27,7 @@ class Memtable {
 
   /// The newest version at or below `sequence`, a tombstone of its own included; does not look at range tombstones.
   PointResult get(std::string_view key, std::uint64_t sequence, bool want_value = true) const;
+  void find(PointRead& read) const;
   /// Null when there are none. Contains at least those at or below every sequence published before the call.
   std::shared_ptr<const FragmentedTombstones> tombstones() const;
   /// As the tables see it; the memtable must outlive it.

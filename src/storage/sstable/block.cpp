@@ -1,195 +1,239 @@
 #include "storage/sstable/block.hpp"
 
 #include <algorithm>
+#include <cstring>
+
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
 
 #include "base/coding.hpp"
 
 namespace ldb::storage {
 namespace {
 
-/// Fast for the common case of small numbers; null when it does not fit.
-const char* get_varint(const char* p, const char* end, std::uint64_t& value) {
-  if (p < end && static_cast<std::uint8_t>(*p) < 0x80) {
-    value = static_cast<std::uint8_t>(*p);
-    return p + 1;
+constexpr std::size_t kLane = 16;
+
+/// Of what Block::parse() has walked over already.
+const char* get_known_varint(const char* p, std::uint64_t& value) {
+  std::uint64_t byte = static_cast<std::uint8_t>(*p++);
+  value = byte & 0x7f;
+  for (unsigned shift = 7; byte >= 0x80; shift += 7) {
+    byte = static_cast<std::uint8_t>(*p++);
+    value |= (byte & 0x7f) << shift;
   }
-  value = 0;
-  for (unsigned shift = 0; shift < 64 && p < end; shift += 7) {
-    const auto byte = static_cast<std::uint8_t>(*p++);
-    value |= static_cast<std::uint64_t>(byte & 0x7f) << shift;
-    if (byte < 0x80) return p;
-  }
-  return nullptr;
+  return p;
 }
 
-struct EntryHeader {
-  std::uint64_t shared = 0;
-  std::uint64_t unshared = 0;
-  std::uint64_t value_size = 0;
-  Tag tag = 0;
-  const char* key = nullptr;
-};
+std::uint64_t head_of(std::string_view suffix) {
+  if (suffix.size() >= 8) return load_u64_be(suffix.data());
+  char padded[8] = {};
+  std::memcpy(padded, suffix.data(), suffix.size());
+  return load_u64_be(padded);
+}
 
-bool decode_header(const char* p, const char* end, EntryHeader& h) {
-  if ((p = get_varint(p, end, h.shared)) == nullptr) return false;
-  if ((p = get_varint(p, end, h.unshared)) == nullptr) return false;
-  if ((p = get_varint(p, end, h.value_size)) == nullptr) return false;
-  if ((p = get_varint(p, end, h.tag)) == nullptr) return false;
-  const auto left = static_cast<std::uint64_t>(end - p);
-  if (h.unshared > left || h.value_size > left - h.unshared) return false;
-  h.key = p;
-  return true;
+/// Of keys in one block mostly the last bytes differ, and of some the first ones behind the prefix.
+unsigned char fingerprint_of(std::string_view suffix) {
+  std::uint64_t first = 0;
+  std::uint64_t last = 0;
+  if (suffix.size() >= 8) {
+    first = load_u64(suffix.data());
+    last = load_u64(suffix.data() + suffix.size() - 8);
+  } else {
+    std::memcpy(&first, suffix.data(), suffix.size());
+  }
+  const std::uint64_t mixed = (first * 0x9e3779b97f4a7c15U) ^ (last * 0xd6e8feb86659fd93U) ^ suffix.size();
+  return static_cast<unsigned char>((mixed * 0xff51afd7ed558ccdU) >> 56);
+}
+
+std::size_t round_up(std::size_t n, std::size_t to) { return (n + to - 1) / to * to; }
+
+std::size_t common_prefix(std::string_view a, std::string_view b, std::size_t most) {
+  most = std::min({most, a.size(), b.size()});
+  std::size_t i = 0;
+  while (i < most && a[i] == b[i]) ++i;
+  return i;
 }
 
 }  // namespace
 
 void BlockBuilder::add(std::string_view key, Tag tag, std::string_view value) {
-  std::size_t shared = 0;
-  if (entries_ % restart_interval_ == 0) {
-    restarts_.push_back(static_cast<std::uint32_t>(bytes_.size()));
-  } else {
-    const std::size_t most = std::min(key.size(), last_key_.size());
-    while (shared < most && key[shared] == last_key_[shared]) ++shared;
-  }
-  put_varint(bytes_, shared);
-  put_varint(bytes_, key.size() - shared);
-  put_varint(bytes_, value.size());
-  put_varint(bytes_, tag);
-  bytes_.append(key.substr(shared));
+  // Keys are sorted, so what the last one shares with the first one all of them share.
+  shared_ = entries_.empty() ? key.size() : common_prefix(last_key_, key, shared_);
+  bytes_.append(key);
   bytes_.append(value);
-  last_key_.resize(shared);
-  last_key_.append(key.substr(shared));
+  entries_.push_back({static_cast<std::uint32_t>(key.size()), static_cast<std::uint32_t>(value.size()), tag});
+  last_key_.assign(key);
   last_tag_ = tag;
-  ++entries_;
 }
 
 std::string BlockBuilder::finish() {
-  for (const std::uint32_t restart : restarts_) put_u32(bytes_, restart);
-  put_u32(bytes_, static_cast<std::uint32_t>(restarts_.size()));
-  restarts_.clear();
-  entries_ = 0;
-  return std::exchange(bytes_, std::string());
-}
-
-Result<std::shared_ptr<const Block>> Block::create(std::string contents) {
-  auto block = std::shared_ptr<Block>(new Block(std::move(contents)));
-  const std::string& bytes = block->contents_;
-  if (bytes.size() < 4 || bytes.size() > 0xffffffff) return Status(StatusCode::kCorruption, "block of impossible size");
-  const std::uint32_t count = load_u32(bytes.data() + bytes.size() - 4);
-  if (count > (bytes.size() - 4) / 4) return Status(StatusCode::kCorruption, "bad restart count in block");
-  block->restart_count_ = count;
-  block->entries_end_ = static_cast<std::uint32_t>(bytes.size() - 4 - 4 * std::size_t{count});
-  for (std::uint32_t i = 0; i < count; ++i) {
-    if (block->restart(i) >= block->entries_end_) return Status(StatusCode::kCorruption, "bad restart point in block");
+  std::string out;
+  out.reserve(size() + 16);
+  put_varint(out, entries_.size());
+  put_bytes(out, std::string_view(bytes_).substr(0, shared_));
+  const char* p = bytes_.data();
+  for (const Entry& e : entries_) {
+    put_varint(out, e.key_size - shared_);
+    put_varint(out, e.value_size);
+    put_varint(out, e.tag);
+    out.append(p + shared_, e.key_size - shared_ + e.value_size);
+    p += e.key_size + e.value_size;
   }
-  if (count == 0 && block->entries_end_ != 0) return Status(StatusCode::kCorruption, "block without restart points");
-  return std::shared_ptr<const Block>(std::move(block));
+  bytes_.clear();
+  entries_.clear();
+  shared_ = 0;
+  return out;
 }
 
-std::uint32_t Block::restart(std::uint32_t index) const {
-  return load_u32(contents_.data() + entries_end_ + 4 * std::size_t{index});
+Result<BlockPtr> Block::create(std::string contents, Use use) {
+  auto* const block = new Block(std::move(contents));
+  BlockPtr share(block);
+  block->release();  // the one that it was born with
+  LDB_TRY(block->parse(use));
+  return share;
 }
 
-void BlockIterator::set_block(std::shared_ptr<const Block> block) {
+Status Block::parse(Use use) {
+  const auto damaged = [](std::string_view what, std::size_t at) {
+    return Status(StatusCode::kCorruption, std::string(what) + " in block at byte " + std::to_string(at));
+  };
+  if (contents_.size() >= kNone) return damaged("impossible size", 0);
+  ByteReader reader(contents_);
+  std::uint64_t count = 0;
+  std::string_view prefix;
+  if (!reader.varint(count) || !reader.bytes(prefix) || count > reader.remaining() / 3) return damaged("bad header", 0);
+  prefix_offset_ = static_cast<std::uint32_t>(prefix.data() - contents_.data());
+  prefix_size_ = static_cast<std::uint32_t>(prefix.size());
+  count_ = static_cast<std::uint32_t>(count);
+  wide_ = contents_.size() > 0xffff;
+
+  std::size_t searched_bytes = 0;
+  if (use == Use::kIndex) searched_bytes = count * sizeof(std::uint64_t);
+  if (use == Use::kData) searched_bytes = round_up(count, kLane);
+  table_bytes_ = searched_bytes + count * (wide_ ? 4 : 2);
+  table_.reset(new unsigned char[table_bytes_]);
+  if (use == Use::kIndex) heads_ = reinterpret_cast<std::uint64_t*>(table_.get());
+  if (use == Use::kData) {
+    fingerprints_ = table_.get();
+    std::memset(fingerprints_ + count, 0, searched_bytes - count);
+  }
+  offsets_ = table_.get() + searched_bytes;
+
+  for (std::uint32_t i = 0; i < count_; ++i) {
+    const std::size_t at = reader.offset();
+    std::uint64_t suffix_size = 0;
+    std::uint64_t value_size = 0;
+    std::uint64_t tag = 0;
+    if (!reader.varint(suffix_size) || !reader.varint(value_size) || !reader.varint(tag) || suffix_size > reader.remaining() ||
+        value_size > reader.remaining() - suffix_size || tag_sequence(tag) > kMaxSequence) {
+      return damaged("bad entry", at);
+    }
+    std::string_view suffix;
+    reader.raw(static_cast<std::size_t>(suffix_size), suffix);
+    reader.skip(static_cast<std::size_t>(value_size));
+    if (wide_) {
+      store_u32(reinterpret_cast<char*>(offsets_) + 4 * std::size_t{i}, static_cast<std::uint32_t>(at));
+    } else {
+      const auto narrow = static_cast<std::uint16_t>(at);
+      std::memcpy(offsets_ + 2 * std::size_t{i}, &narrow, sizeof narrow);
+    }
+    if (heads_ != nullptr) heads_[i] = head_of(suffix);
+    if (fingerprints_ != nullptr) fingerprints_[i] = fingerprint_of(suffix);
+  }
+  return reader.empty() ? Status() : damaged("bytes behind the last entry", reader.offset());
+}
+
+std::uint32_t Block::offset(std::uint32_t index) const {
+  if (wide_) return load_u32(reinterpret_cast<const char*>(offsets_) + 4 * std::size_t{index});
+  std::uint16_t narrow = 0;
+  std::memcpy(&narrow, offsets_ + 2 * std::size_t{index}, sizeof narrow);
+  return narrow;
+}
+
+Block::Entry Block::entry(std::uint32_t index) const {
+  std::uint64_t suffix_size = 0;
+  std::uint64_t value_size = 0;
+  Entry e;
+  const char* p = contents_.data() + offset(index);
+  p = get_known_varint(p, suffix_size);
+  p = get_known_varint(p, value_size);
+  p = get_known_varint(p, e.tag);
+  e.suffix = {p, static_cast<std::size_t>(suffix_size)};
+  e.value = {p + suffix_size, static_cast<std::size_t>(value_size)};
+  return e;
+}
+
+std::uint32_t Block::lower_bound(std::string_view key, Tag tag) const {
+  const std::size_t shared = std::min<std::size_t>(key.size(), prefix_size_);
+  const int side = shared == 0 ? 0 : std::memcmp(key.data(), prefix().data(), shared);
+  if (side > 0) return count_;
+  if (side < 0 || key.size() < prefix_size_) return 0;
+  const std::string_view suffix = key.substr(prefix_size_);
+  const std::uint64_t head = heads_ != nullptr ? head_of(suffix) : 0;
+  std::uint32_t low = 0;
+  std::uint32_t high = count_;
+  while (low < high) {
+    const std::uint32_t middle = low + (high - low) / 2;
+    bool before = false;
+    if (heads_ != nullptr && heads_[middle] != head) {
+      before = heads_[middle] < head;
+    } else {
+      const Entry e = entry(middle);
+      before = compare_entries(e.suffix, e.tag, suffix, tag) < 0;
+    }
+    before ? low = middle + 1 : high = middle;
+  }
+  return low;
+}
+
+std::uint32_t Block::find(std::string_view key, Tag tag) const {
+  if (!key.starts_with(prefix())) return kNone;
+  const std::string_view suffix = key.substr(prefix_size_);
+  const unsigned char wanted = fingerprint_of(suffix);
+  const auto matches = [&](std::uint32_t index) {
+    const Entry e = entry(index);
+    return e.tag <= tag && e.suffix == suffix;
+  };
+#if defined(__SSE2__)
+  const __m128i pattern = _mm_set1_epi8(static_cast<char>(wanted));
+  for (std::uint32_t start = 0; start < count_; start += kLane) {
+    const __m128i lane = _mm_loadu_si128(reinterpret_cast<const __m128i*>(fingerprints_ + start));
+    auto hits = static_cast<unsigned>(_mm_movemask_epi8(_mm_cmpeq_epi8(lane, pattern)));
+    for (; hits != 0; hits &= hits - 1) {
+      const std::uint32_t index = start + static_cast<std::uint32_t>(__builtin_ctz(hits));
+      if (index < count_ && matches(index)) return index;
+    }
+  }
+#else
+  for (std::uint32_t index = 0; index < count_; ++index) {
+    if (fingerprints_[index] == wanted && matches(index)) return index;
+  }
+#endif
+  return kNone;
+}
+
+void BlockIterator::set_block(BlockPtr block) {
   block_ = std::move(block);
   valid_ = false;
-  status_ = Status();
+  if (block_) key_buffer_.assign(block_->prefix());
 }
 
-void BlockIterator::damaged() {
-  valid_ = false;
-  status_ = Status(StatusCode::kCorruption, "bad entry in block at byte " + std::to_string(next_offset_));
-}
-
-bool BlockIterator::read_entry() {
-  if (next_offset_ >= block_->entries_end_) {
-    valid_ = false;
-    return false;
+void BlockIterator::show(std::uint32_t index) {
+  index_ = index;
+  valid_ = block_ && index < block_->size();
+  if (!valid_) return;
+  const Block::Entry e = block_->entry(index);
+  const std::size_t prefix_size = block_->prefix().size();
+  if (prefix_size == 0) {
+    key_ = e.suffix;
+  } else {
+    key_buffer_.resize(prefix_size);
+    key_buffer_.append(e.suffix);
+    key_ = key_buffer_;
   }
-  const char* const begin = block_->contents_.data();
-  EntryHeader h;
-  if (!decode_header(begin + next_offset_, begin + block_->entries_end_, h) || h.shared > key_buffer_.size()) {
-    damaged();
-    return false;
-  }
-  key_buffer_.resize(static_cast<std::size_t>(h.shared));
-  key_buffer_.append(h.key, static_cast<std::size_t>(h.unshared));
-  key_ = key_buffer_;
-  tag_ = h.tag;
-  value_ = {h.key + h.unshared, static_cast<std::size_t>(h.value_size)};
-  offset_ = next_offset_;
-  next_offset_ = static_cast<std::uint32_t>(value_.data() + value_.size() - begin);
-  while (restart_index_ + 1 < block_->restart_count_ && block_->restart(restart_index_ + 1) <= offset_) ++restart_index_;
-  valid_ = true;
-  return true;
-}
-
-void BlockIterator::go_to_restart(std::uint32_t index) {
-  key_buffer_.clear();
-  restart_index_ = index;
-  next_offset_ = block_->restart(index);
-}
-
-void BlockIterator::seek_to_first() {
-  valid_ = false;
-  if (!block_ || block_->restart_count_ == 0) return;
-  go_to_restart(0);
-  read_entry();
-}
-
-void BlockIterator::seek_to_last() {
-  valid_ = false;
-  if (!block_ || block_->restart_count_ == 0) return;
-  go_to_restart(block_->restart_count_ - 1);
-  while (read_entry() && next_offset_ < block_->entries_end_) {
-  }
-}
-
-bool BlockIterator::restart_key_before(std::uint32_t index, std::string_view key, Tag tag) {
-  const char* const begin = block_->contents_.data();
-  EntryHeader h;
-  if (!decode_header(begin + block_->restart(index), begin + block_->entries_end_, h) || h.shared != 0) {
-    next_offset_ = block_->restart(index);
-    damaged();
-    return false;
-  }
-  return compare_entries({h.key, static_cast<std::size_t>(h.unshared)}, h.tag, key, tag) < 0;
-}
-
-void BlockIterator::seek(std::string_view key, Tag tag) {
-  valid_ = false;
-  if (!block_ || block_->restart_count_ == 0) return;
-  std::uint32_t low = 0;  // the last restart point whose key is before the target, or the first one
-  std::uint32_t high = block_->restart_count_ - 1;
-  while (low < high) {
-    const std::uint32_t middle = low + (high - low + 1) / 2;
-    if (restart_key_before(middle, key, tag)) {
-      low = middle;
-    } else {
-      if (!status_) return;
-      high = middle - 1;
-    }
-  }
-  go_to_restart(low);
-  while (read_entry() && compare_entries(key_, tag_, key, tag) < 0) {
-  }
-}
-
-void BlockIterator::next() { read_entry(); }
-
-void BlockIterator::prev() {
-  const std::uint32_t current = offset_;
-  std::uint32_t restart = restart_index_;
-  while (block_->restart(restart) >= current) {
-    if (restart == 0) {
-      valid_ = false;
-      return;
-    }
-    --restart;
-  }
-  go_to_restart(restart);
-  while (read_entry() && next_offset_ < current) {
-  }
+  tag_ = e.tag;
+  value_ = e.value;
 }
 
 }  // namespace ldb::storage

@@ -1,12 +1,16 @@
-// Sorted entries in one block: prefix-compressed keys with restart points (docs/formats/sstable.md).
+// Sorted entries in one block, and the form in which a block is kept in memory (docs/formats/sstable.md).
 #pragma once
 
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "base/rt/atomic.hpp"
+#include "ldb/status.hpp"
+#include "storage/internal_key.hpp"
 #include "storage/iterator/internal_iterator.hpp"
 
 namespace ldb::storage {
@@ -14,12 +18,12 @@ namespace ldb::storage {
 /// Collects entries in internal order. One thread.
 class BlockBuilder {
  public:
-  explicit BlockBuilder(unsigned restart_interval = 16) : restart_interval_(restart_interval) {}
-
   void add(std::string_view key, Tag tag, std::string_view value);
-  bool empty() const { return entries_ == 0; }
-  /// Of what finish() would return.
-  std::size_t size() const { return bytes_.size() + 4 * (restarts_.size() + 1); }
+  bool empty() const { return entries_.empty(); }
+  /// About what finish() would return.
+  std::size_t size() const {
+    return bytes_.size() + 4 * entries_.size() - shared_ * (entries_.empty() ? 0 : entries_.size() - 1);
+  }
   /// Of the entry added last, also after finish().
   const std::string& last_key() const { return last_key_; }
   Tag last_tag() const { return last_tag_; }
@@ -27,60 +31,137 @@ class BlockBuilder {
   std::string finish();
 
  private:
-  const unsigned restart_interval_;
-  std::string bytes_;
-  std::vector<std::uint32_t> restarts_;
+  struct Entry {
+    std::uint32_t key_size;
+    std::uint32_t value_size;
+    Tag tag;
+  };
+  std::string bytes_;  // keys and values, whole
+  std::vector<Entry> entries_;
+  std::size_t shared_ = 0;  // prefix of all keys
   std::string last_key_;
   Tag last_tag_ = 0;
-  std::uint64_t entries_ = 0;
 };
 
-/// Contents of a block whose checksum was verified; still nothing in it is trusted. Immutable; any thread.
-class Block {
- public:
-  /// kCorruption without file name.
-  static Result<std::shared_ptr<const Block>> create(std::string contents);
+class Block;
 
-  std::size_t memory_usage() const { return sizeof(Block) + contents_.capacity(); }
+/// A share in a block.
+class BlockPtr {
+ public:
+  BlockPtr() = default;
+  inline explicit BlockPtr(const Block* block);  ///< takes another share
+  BlockPtr(const BlockPtr& other) : BlockPtr(other.block_) {}
+  BlockPtr(BlockPtr&& other) noexcept : block_(std::exchange(other.block_, nullptr)) {}
+  BlockPtr& operator=(BlockPtr other) noexcept {
+    std::swap(block_, other.block_);
+    return *this;
+  }
+  inline ~BlockPtr();
+  const Block* get() const { return block_; }
+  const Block* operator->() const { return block_; }
+  const Block& operator*() const { return *block_; }
+  explicit operator bool() const { return block_ != nullptr; }
+  /// Gives the share away; Block::release() must be called for it.
+  const Block* detach() { return std::exchange(block_, nullptr); }
 
  private:
-  friend class BlockIterator;
+  const Block* block_ = nullptr;
+};
+
+/// Contents of a block whose checksum was verified; nothing in it is trusted before create() has walked over all of it.
+/// Immutable; any thread. Entries can be reached by number; which number a key has is found through heads (the next eight bytes
+/// behind the block's common prefix, as an integer) or, for point reads, through one-byte fingerprints.
+class Block {
+ public:
+  enum class Use : std::uint8_t {
+    kData,   ///< with fingerprints, for find()
+    kIndex,  ///< with heads, for lower_bound()
+    kPlain,  ///< neither
+  };
+  static constexpr std::uint32_t kNone = 0xffffffff;
+  struct Entry {
+    std::string_view suffix;  ///< of the key, behind prefix()
+    std::string_view value;
+    Tag tag = 0;
+  };
+
+  /// kCorruption without file name.
+  static Result<BlockPtr> create(std::string contents, Use use = Use::kPlain);
+
+  std::uint32_t size() const { return count_; }
+  std::string_view prefix() const { return {contents_.data() + prefix_offset_, prefix_size_}; }
+  Entry entry(std::uint32_t index) const;
+  /// The first entry at or behind (key, tag); size() when there is none.
+  std::uint32_t lower_bound(std::string_view key, Tag tag) const;
+  /// The newest version of the key at or below `tag`; kNone when there is none. Only with kData.
+  std::uint32_t find(std::string_view key, Tag tag) const;
+
+  std::size_t memory_usage() const { return sizeof(Block) + contents_.capacity() + table_bytes_; }
+
+  void add_share() const { shares_.fetch_add(1, std::memory_order_relaxed); }
+  void release() const {
+    if (shares_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
+  }
+
+  /// The cache's notes on a block that it holds.
+  struct CacheNotes {
+    rt::Atomic<std::uint8_t> heat{0};  ///< read often lately: 0 to 3; any thread
+    // Guarded by the mutex of the cache's shard.
+    bool in_main = false;
+    const Block* newer = nullptr;
+    const Block* older = nullptr;
+    rt::Atomic<const Block*>* slot = nullptr;  ///< where readers find the block
+  };
+  CacheNotes& cache_notes() const { return cache_notes_; }
+
+ private:
   explicit Block(std::string contents) : contents_(std::move(contents)) {}
-  std::uint32_t restart(std::uint32_t index) const;
+  Status parse(Use use);
+  std::uint32_t offset(std::uint32_t index) const;
 
   const std::string contents_;
-  std::uint32_t restart_count_ = 0;
-  std::uint32_t entries_end_ = 0;  // where the restart array begins
+  std::uint32_t prefix_offset_ = 0;
+  std::uint32_t prefix_size_ = 0;
+  std::uint32_t count_ = 0;
+  bool wide_ = false;                       // offsets take four bytes instead of two
+  std::unique_ptr<unsigned char[]> table_;  // heads or fingerprints, then offsets
+  std::size_t table_bytes_ = 0;
+  std::uint64_t* heads_ = nullptr;
+  unsigned char* fingerprints_ = nullptr;  // padded to a multiple of 16
+  unsigned char* offsets_ = nullptr;
+  mutable rt::Atomic<std::uint32_t> shares_{1};
+  mutable CacheNotes cache_notes_;
 };
+
+BlockPtr::BlockPtr(const Block* block) : block_(block) {
+  if (block_ != nullptr) block_->add_share();
+}
+BlockPtr::~BlockPtr() {
+  if (block_ != nullptr) block_->release();
+}
 
 /// Keeps its block alive. set_block() makes one iterator serve a whole table.
 class BlockIterator final : public InternalIterator {
  public:
   BlockIterator() = default;
-  explicit BlockIterator(std::shared_ptr<const Block> block) { set_block(std::move(block)); }
-  void set_block(std::shared_ptr<const Block> block);
-  void clear() { set_block(nullptr); }
+  explicit BlockIterator(BlockPtr block) { set_block(std::move(block)); }
+  void set_block(BlockPtr block);
+  void clear() { set_block(BlockPtr()); }
 
-  void seek_to_first() override;
-  void seek_to_last() override;
-  void seek(std::string_view key, Tag tag) override;
-  void next() override;
-  void prev() override;
-  Status status() const override { return status_; }
+  void seek_to_first() override { show(0); }
+  void seek_to_last() override { show(block_ ? block_->size() - 1 : 0); }
+  void seek(std::string_view key, Tag tag) override { show(block_ ? block_->lower_bound(key, tag) : 0); }
+  void next() override { show(index_ + 1); }
+  void prev() override { show(index_ - 1); }  // wraps around to what no block holds
+  Status status() const override { return {}; }
+  std::uint32_t index() const { return index_; }
 
  private:
-  /// Decodes the entry at next_offset_; false at the end or at damage.
-  bool read_entry();
-  void go_to_restart(std::uint32_t index);
-  void damaged();
-  bool restart_key_before(std::uint32_t index, std::string_view key, Tag tag);
+  void show(std::uint32_t index);
 
-  std::shared_ptr<const Block> block_;
-  std::string key_buffer_;
-  std::uint32_t offset_ = 0;       // of the current entry
-  std::uint32_t next_offset_ = 0;  // of the one behind it
-  std::uint32_t restart_index_ = 0;
-  Status status_;
+  BlockPtr block_;
+  std::string key_buffer_;  // begins with the block's prefix
+  std::uint32_t index_ = 0;
 };
 
 }  // namespace ldb::storage

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "base/coding.hpp"
-#include "base/hash.hpp"
 
 namespace ldb::storage {
 namespace {
@@ -31,7 +30,7 @@ struct Probes {
 
 void BloomFilterBuilder::add(std::string_view key) {
   if (bits_per_key_ == 0) return;
-  const std::uint64_t hash = hash64(key);
+  const std::uint64_t hash = filter_hash(key);
   if (hashes_.empty() || hashes_.back() != hash) hashes_.push_back(hash);
 }
 
@@ -51,6 +50,7 @@ std::string BloomFilterBuilder::finish() {
   }
   put_u32(out, lines);
   put_u8(out, static_cast<std::uint8_t>(probes));
+  hashes_.clear();
   return out;
 }
 
@@ -65,9 +65,8 @@ BloomFilter::BloomFilter(std::string_view bytes) {
   probes_ = probes;
 }
 
-bool BloomFilter::may_contain(std::string_view key) const {
+bool BloomFilter::may_contain_hash(std::uint64_t hash) const {
   if (line_count_ == 0) return true;
-  const std::uint64_t hash = hash64(key);
   const char* const line = lines_.data() + std::size_t{line_of(hash, line_count_)} * kLineBytes;
   Probes bits_of(hash);
   for (unsigned i = 0; i < probes_; ++i) {

@@ -6,6 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include "storage/point_read.hpp"
+
 namespace ldb::storage {
 
 /// F. Putze, P. Sanders, J. Singler, "Cache-, Hash- and Space-Efficient Bloom Filters" (2007): every key touches one 64-byte
@@ -15,7 +17,7 @@ class BloomFilterBuilder {
   explicit BloomFilterBuilder(unsigned bits_per_key) : bits_per_key_(bits_per_key) {}
   /// Equal neighbours may be added more than once.
   void add(std::string_view key);
-  /// Empty when no key was added or the filter is switched off.
+  /// Empty when no key was added or the filter is switched off. The builder is empty afterwards.
   std::string finish();
 
  private:
@@ -29,7 +31,9 @@ class BloomFilter {
   BloomFilter() = default;
   explicit BloomFilter(std::string_view bytes);
   /// False only when the key was certainly not added. An absent or unreadable filter says true.
-  bool may_contain(std::string_view key) const;
+  bool may_contain(std::string_view key) const { return may_contain_hash(filter_hash(key)); }
+  /// `hash`: filter_hash() of the key.
+  bool may_contain_hash(std::uint64_t hash) const;
 
  private:
   std::string_view lines_;

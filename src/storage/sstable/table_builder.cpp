@@ -8,6 +8,7 @@ namespace ldb::storage {
 namespace {
 
 constexpr std::size_t kWriteBytes = 256 << 10;
+constexpr std::uint64_t kPartitionBlocks = 256;
 
 /// A short key at or above `last` and below `next`, so that the index stays small.
 std::string separator(std::string_view last, std::string_view next) {
@@ -41,7 +42,7 @@ Status TableBuilder::add(std::string_view key, Tag tag, std::string_view value) 
   if (finished_.size != 0) {
     // Versions of one key may stand in two blocks; then the separator must say which.
     const bool same_key = block_.last_key() == key;
-    add_index_entry(separator(block_.last_key(), key), same_key ? block_.last_tag() : kLastTag);
+    LDB_TRY(add_index_entry(separator(block_.last_key(), key), same_key ? block_.last_tag() : kLastTag));
   }
   block_.add(key, tag, value);
   filter_.add(key);
@@ -59,11 +60,28 @@ Status TableBuilder::finish_block() {
   return {};
 }
 
-void TableBuilder::add_index_entry(std::string_view separator, Tag tag) {
-  std::string handle;
-  put_handle(handle, finished_);
-  index_.add(separator, tag, handle);
+Status TableBuilder::add_index_entry(std::string_view separator, Tag tag) {
+  std::string size;
+  put_varint(size, finished_.size);
+  index_.add(separator, tag, size);
   finished_ = BlockHandle();
+  return ++partition_blocks_ == kPartitionBlocks ? finish_partition(separator, tag) : Status();
+}
+
+/// Every entry up to (separator, tag) has been added, none behind it.
+Status TableBuilder::finish_partition(std::string_view separator, Tag tag) {
+  PartitionHandle partition;
+  partition.start = partition_start_;
+  if (std::string filter = filter_.finish(); !filter.empty()) {
+    LDB_ASSIGN_OR_RETURN(partition.filter, write_block(std::move(filter), BlockLayout::kBytes, 0));
+  }
+  LDB_ASSIGN_OR_RETURN(partition.index, write_block(index_.finish(), BlockLayout::kEntries, options_.compression_level));
+  std::string handle;
+  put_partition(handle, partition);
+  partitions_.add(separator, tag, handle);
+  partition_start_ = offset_;
+  partition_blocks_ = 0;
+  return {};
 }
 
 void TableBuilder::add_tombstone(const RangeTombstone& tombstone) {
@@ -104,12 +122,10 @@ std::string TableBuilder::properties() const {
 Result<TableMeta> TableBuilder::finish() {
   if (!block_.empty()) LDB_TRY(finish_block());
   if (meta_.entries > 0) meta_.largest = block_.last_key();
-  if (finished_.size != 0) add_index_entry(block_.last_key(), kLastTag);
+  if (finished_.size != 0) LDB_TRY(add_index_entry(block_.last_key(), kLastTag));
+  if (partition_blocks_ > 0) LDB_TRY(finish_partition(block_.last_key(), kLastTag));
 
   Footer footer;
-  if (std::string filter = filter_.finish(); !filter.empty()) {
-    LDB_ASSIGN_OR_RETURN(footer.filter, write_block(std::move(filter), BlockLayout::kBytes, 0));
-  }
   meta_.range_tombstones = tombstones_.size();
   if (!tombstones_.empty()) {
     BlockBuilder block;
@@ -125,7 +141,7 @@ Result<TableMeta> TableBuilder::finish() {
     }
     LDB_ASSIGN_OR_RETURN(footer.tombstones, write_block(block.finish(), BlockLayout::kEntries, options_.compression_level));
   }
-  LDB_ASSIGN_OR_RETURN(footer.index, write_block(index_.finish(), BlockLayout::kEntries, options_.compression_level));
+  LDB_ASSIGN_OR_RETURN(footer.index, write_block(partitions_.finish(), BlockLayout::kEntries, options_.compression_level));
   LDB_ASSIGN_OR_RETURN(footer.properties, write_block(properties(), BlockLayout::kEntries, 0));
   const std::string bytes = encode_footer(footer);
   buffer_ += bytes;

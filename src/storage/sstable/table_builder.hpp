@@ -36,7 +36,8 @@ class TableBuilder {
 
  private:
   Status finish_block();
-  void add_index_entry(std::string_view separator, Tag tag);
+  Status add_index_entry(std::string_view separator, Tag tag);
+  Status finish_partition(std::string_view separator, Tag tag);
   Result<BlockHandle> write_block(std::string contents, BlockLayout layout, int level);
   Status write_out(bool all);
   std::string properties() const;
@@ -45,10 +46,13 @@ class TableBuilder {
   const TableOptions options_;
   TableMeta meta_;
   BlockBuilder block_;
-  BlockBuilder index_{1};
+  BlockBuilder index_;  // of the partition
   BloomFilterBuilder filter_;
+  std::uint64_t partition_start_ = 0;
+  std::uint64_t partition_blocks_ = 0;
+  BlockBuilder partitions_;
   std::vector<RangeTombstone> tombstones_;
-  BlockHandle finished_;  // a block whose index entry waits for the key that follows; size 0: none
+  BlockHandle finished_;  // a data block whose index entry waits for the key that follows; size 0: none
   std::string buffer_;
   std::uint64_t offset_ = 0;  // of the end of buffer_
   std::uint64_t blocks_ = 0;

@@ -57,7 +57,7 @@ bool handle_fits(BlockHandle handle, std::uint64_t file_size) {
 
 std::string encode_footer(const Footer& footer) {
   std::string out;
-  for (const BlockHandle handle : {footer.filter, footer.tombstones, footer.index, footer.properties}) {
+  for (const BlockHandle handle : {footer.tombstones, footer.index, footer.properties}) {
     put_u64(out, handle.offset);
     put_u32(out, handle.size);
   }
@@ -73,7 +73,7 @@ Result<Footer> decode_footer(std::string_view bytes, std::uint64_t file_size) {
     return Status(StatusCode::kCorruption, "shorter than a table footer");
   ByteReader reader(bytes);
   Footer footer;
-  for (BlockHandle* handle : {&footer.filter, &footer.tombstones, &footer.index, &footer.properties}) {
+  for (BlockHandle* handle : {&footer.tombstones, &footer.index, &footer.properties}) {
     reader.u64(handle->offset);
     reader.u32(handle->size);
   }
@@ -90,24 +90,31 @@ Result<Footer> decode_footer(std::string_view bytes, std::uint64_t file_size) {
   if (version != kTableVersion || reserved != 0) {
     return Status(StatusCode::kUnsupported, "footer: table format version " + std::to_string(version));
   }
-  for (const BlockHandle handle : {footer.filter, footer.tombstones, footer.index, footer.properties}) {
+  for (const BlockHandle handle : {footer.tombstones, footer.index, footer.properties}) {
     if (!handle_fits(handle, file_size)) return Status(StatusCode::kCorruption, "footer: block outside the file");
   }
   if (footer.index.size == 0) return Status(StatusCode::kCorruption, "footer: no index");
   return footer;
 }
 
-void put_handle(std::string& out, BlockHandle handle) {
-  put_varint(out, handle.offset);
-  put_varint(out, handle.size);
+void put_partition(std::string& out, const PartitionHandle& partition) {
+  put_varint(out, partition.start);
+  for (const BlockHandle handle : {partition.filter, partition.index}) {
+    put_varint(out, handle.offset);
+    put_varint(out, handle.size);
+  }
 }
 
-bool get_handle(std::string_view bytes, BlockHandle& handle) {
+bool get_partition(std::string_view bytes, std::uint64_t end, PartitionHandle& partition) {
   ByteReader reader(bytes);
-  std::uint64_t size = 0;
-  if (!reader.varint(handle.offset) || !reader.varint(size) || !reader.empty() || size == 0 || size > 0xffffffff) return false;
-  handle.size = static_cast<std::uint32_t>(size);
-  return true;
+  if (!reader.varint(partition.start)) return false;
+  for (BlockHandle* handle : {&partition.filter, &partition.index}) {
+    std::uint64_t size = 0;
+    if (!reader.varint(handle->offset) || !reader.varint(size) || size > kMaxBlockBytes) return false;
+    handle->size = static_cast<std::uint32_t>(size);
+    if (size != 0 && (handle->offset > end || size + kBlockTrailerBytes > end - handle->offset)) return false;
+  }
+  return reader.empty() && partition.index.size != 0 && partition.start <= partition.index.offset;
 }
 
 std::string encode_block(std::string contents, BlockLayout layout, int level, std::uint64_t offset, bool* compressed) {

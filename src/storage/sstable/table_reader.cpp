@@ -1,119 +1,16 @@
 #include "storage/sstable/table_reader.hpp"
 
+#include <algorithm>
+
+#include "base/coding.hpp"
+#include "storage/sstable/table_iterator.hpp"
+
 namespace ldb::storage {
-namespace {
 
-class TableIterator final : public InternalIterator {
- public:
-  TableIterator(std::shared_ptr<const TableReader> table, bool fill_cache)
-      : table_(std::move(table)), fill_cache_(fill_cache), index_(table_->index()) {}
-
-  void seek_to_first() override {
-    restart();
-    index_.seek_to_first();
-    if (load()) data_.seek_to_first();
-    settle_forward();
-  }
-  void seek_to_last() override {
-    restart();
-    index_.seek_to_last();
-    if (load()) data_.seek_to_last();
-    settle_backward();
-  }
-  void seek(std::string_view key, Tag tag) override {
-    restart();
-    index_.seek(key, tag);
-    if (load()) data_.seek(key, tag);
-    settle_forward();
-  }
-  void next() override {
-    data_.next();
-    settle_forward();
-  }
-  void prev() override {
-    data_.prev();
-    settle_backward();
-  }
-  Status status() const override { return status_; }
-
- private:
-  void restart() {
-    valid_ = false;
-    status_ = Status();
-  }
-  void fail(std::uint64_t offset, const Status& cause) {
-    valid_ = false;
-    status_ = table_->damaged(offset, cause);
-  }
-
-  /// Makes data_ the block that index_ points at.
-  bool load() {
-    if (!index_.valid()) {
-      if (!index_.status()) fail(0, index_.status().with_context("index"));
-      unload();
-      return false;
-    }
-    BlockHandle handle;
-    if (!get_handle(index_.value(), handle)) {
-      fail(0, Status(StatusCode::kCorruption, "bad block handle in the index"));
-      return false;
-    }
-    if (loaded_offset_ == handle.offset && loaded_) return true;
-    auto block = table_->read_data_block(handle, fill_cache_);
-    if (!block) {
-      status_ = block.error();
-      unload();
-      return false;
-    }
-    data_.set_block(std::move(*block));
-    loaded_ = true;
-    loaded_offset_ = handle.offset;
-    return true;
-  }
-
-  void unload() {
-    data_.clear();
-    loaded_ = false;
-  }
-
-  void settle_forward() {
-    while (status_ && !data_.valid()) {
-      if (!data_.status()) return fail(loaded_offset_, data_.status());
-      if (!index_.valid()) break;
-      index_.next();
-      if (!load()) break;
-      data_.seek_to_first();
-    }
-    publish();
-  }
-  void settle_backward() {
-    while (status_ && !data_.valid()) {
-      if (!data_.status()) return fail(loaded_offset_, data_.status());
-      if (!index_.valid()) break;
-      index_.prev();
-      if (!load()) break;
-      data_.seek_to_last();
-    }
-    publish();
-  }
-  void publish() {
-    valid_ = status_.is_ok() && data_.valid();
-    if (!valid_) return;
-    key_ = data_.key();
-    tag_ = data_.tag();
-    value_ = data_.value();
-  }
-
-  const std::shared_ptr<const TableReader> table_;
-  const bool fill_cache_;
-  BlockIterator index_;
-  BlockIterator data_;
-  bool loaded_ = false;
-  std::uint64_t loaded_offset_ = 0;
-  Status status_;
-};
-
-}  // namespace
+std::size_t TableReader::Partition::memory_usage() const {
+  return sizeof(Partition) + index->memory_usage() + filter_bytes.capacity() +
+         blocks * (sizeof(std::uint64_t) + sizeof(BlockCache::Slot));
+}
 
 Status TableReader::damaged(std::uint64_t offset, const Status& cause) const {
   return cause.with_context(path_ + ": offset " + std::to_string(offset));
@@ -127,6 +24,16 @@ Result<std::shared_ptr<const TableReader>> TableReader::open(FileSystem& fs, con
   return std::shared_ptr<const TableReader>(std::move(table));
 }
 
+TableReader::~TableReader() {
+  for (std::uint32_t i = 0; partitions_ && i < index_->size(); ++i) {
+    const std::unique_ptr<const Partition> partition(partitions_[i].load(std::memory_order_acquire));
+    if (partition == nullptr || cache_ == nullptr) continue;
+    for (std::uint32_t b = 0; b < partition->blocks; ++b) {
+      if (partition->slots[b].load(std::memory_order_relaxed) != nullptr) cache_->remove(partition->slots[b]);
+    }
+  }
+}
+
 Status TableReader::load() {
   LDB_ASSIGN_OR_RETURN(file_size_, file_->size());
   if (file_size_ < kFooterBytes) return damaged(file_size_, Status(StatusCode::kCorruption, "shorter than a table footer"));
@@ -136,79 +43,147 @@ Status TableReader::load() {
   const auto footer = decode_footer({bytes, n}, file_size_);
   if (!footer) return damaged(footer_offset, footer.error());
   footer_ = *footer;
-  if (footer_.filter.size != 0) {
-    LDB_ASSIGN_OR_RETURN(filter_bytes_, read_contents(footer_.filter, BlockLayout::kBytes));
-    filter_ = BloomFilter(filter_bytes_);
-  }
-  LDB_ASSIGN_OR_RETURN(index_, read_block(footer_.index));
+  LDB_ASSIGN_OR_RETURN(index_, read_block(footer_.index, Block::Use::kIndex));
+  partitions_.reset(new rt::Atomic<const Partition*>[index_->size()]);
   if (footer_.tombstones.size != 0) LDB_TRY(load_tombstones(footer_.tombstones));
-  memory_usage_ = sizeof(*this) + filter_bytes_.size() + index_->memory_usage() + (tombstones_ ? tombstones_->memory_usage() : 0);
+  memory_usage_.store(sizeof(*this) + index_->memory_usage() + index_->size() * sizeof(rt::Atomic<const Partition*>) +
+                      (tombstones_ ? tombstones_->memory_usage() : 0));
   return {};
 }
 
 Status TableReader::load_tombstones(BlockHandle handle) {
-  LDB_ASSIGN_OR_RETURN(auto block, read_block(handle));
+  LDB_ASSIGN_OR_RETURN(auto block, read_block(handle, Block::Use::kPlain));
   std::vector<RangeTombstone> tombstones;
   BlockIterator it(std::move(block));
   for (it.seek_to_first(); it.valid(); it.next()) {
     tombstones.push_back({std::string(it.key()), std::string(it.value()), tag_sequence(it.tag())});
   }
-  if (!it.status()) return damaged(handle.offset, it.status());
   tombstones_ = std::make_shared<const FragmentedTombstones>(std::move(tombstones));
   if (tombstones_->empty()) tombstones_ = nullptr;
   return {};
 }
 
-Result<std::string> TableReader::read_contents(BlockHandle handle, BlockLayout layout) const {
+Result<std::string> TableReader::read_contents(BlockHandle handle, BlockLayout layout, ReadAhead* ahead) const {
+  const std::size_t size = std::size_t{handle.size} + kBlockTrailerBytes;
   // Index entries are checked here, so that a wrong size cannot make us reserve what the file does not have.
-  if (handle.offset > file_size_ || handle.size + std::uint64_t{kBlockTrailerBytes} > file_size_ - handle.offset) {
+  if (handle.offset > file_size_ || size > file_size_ - handle.offset) {
     return damaged(handle.offset, Status(StatusCode::kCorruption, "block outside the file"));
   }
-  std::string stored(std::size_t{handle.size} + kBlockTrailerBytes, '\0');
-  LDB_ASSIGN_OR_RETURN(const std::size_t n, file_->read(handle.offset, stored.size(), stored.data()));
-  if (n != stored.size()) return damaged(handle.offset, Status(StatusCode::kCorruption, "block is cut off"));
+  std::string stored;
+  if (ahead != nullptr && ahead->window > size) {
+    const bool covered = handle.offset >= ahead->offset && handle.offset + size <= ahead->offset + ahead->bytes.size();
+    if (!covered) {
+      ahead->offset = handle.offset;
+      ahead->bytes.resize(static_cast<std::size_t>(std::min<std::uint64_t>(ahead->window, file_size_ - handle.offset)));
+      const auto n = file_->read(handle.offset, ahead->bytes.size(), ahead->bytes.data());
+      ahead->bytes.resize(n ? *n : 0);
+      LDB_TRY(n.error());
+    }
+    stored = ahead->bytes.substr(static_cast<std::size_t>(handle.offset - ahead->offset), size);
+  } else {
+    stored.resize(size);
+    LDB_ASSIGN_OR_RETURN(const std::size_t n, file_->read(handle.offset, size, stored.data()));
+    stored.resize(n);
+  }
+  if (stored.size() != size) return damaged(handle.offset, Status(StatusCode::kCorruption, "block is cut off"));
   auto contents = decode_block(std::move(stored), handle.offset, layout);
   if (!contents) return damaged(handle.offset, contents.error());
   return contents;
 }
 
-Result<std::shared_ptr<const Block>> TableReader::read_block(BlockHandle handle) const {
-  LDB_ASSIGN_OR_RETURN(std::string contents, read_contents(handle, BlockLayout::kEntries));
-  auto block = Block::create(std::move(contents));
+Result<BlockPtr> TableReader::read_block(BlockHandle handle, Block::Use use, ReadAhead* ahead) const {
+  LDB_ASSIGN_OR_RETURN(std::string contents, read_contents(handle, BlockLayout::kEntries, ahead));
+  auto block = Block::create(std::move(contents), use);
   if (!block) return damaged(handle.offset, block.error());
   return block;
 }
 
-Result<std::shared_ptr<const Block>> TableReader::read_data_block(BlockHandle handle, bool fill_cache) const {
-  if (cache_ != nullptr) {
-    if (auto block = cache_->find(number_, handle.offset)) return block;
+Result<std::unique_ptr<TableReader::Partition>> TableReader::read_partition(std::uint32_t number) const {
+  const auto bad = [&] { return damaged(footer_.index.offset, Status(StatusCode::kCorruption, "bad partition in the index")); };
+  PartitionHandle handle;
+  if (!get_partition(index_->entry(number).value, file_size_ - kFooterBytes, handle)) return bad();
+  auto partition = std::make_unique<Partition>();
+  LDB_ASSIGN_OR_RETURN(partition->index, read_block(handle.index, Block::Use::kIndex));
+  if (handle.filter.size != 0) {
+    LDB_ASSIGN_OR_RETURN(partition->filter_bytes, read_contents(handle.filter, BlockLayout::kBytes));
+    partition->filter = BloomFilter(partition->filter_bytes);
   }
-  auto block = read_block(handle);
-  if (block && fill_cache && cache_ != nullptr) cache_->insert(number_, handle.offset, *block);
-  return block;
+  partition->blocks = partition->index->size();
+  if (partition->blocks == 0) return bad();
+  partition->offsets.reset(new std::uint64_t[std::size_t{partition->blocks} + 1]);
+  partition->slots.reset(new BlockCache::Slot[partition->blocks]);
+  std::uint64_t at = handle.start;
+  for (std::uint32_t i = 0; i < partition->blocks; ++i) {
+    partition->offsets[i] = at;
+    ByteReader reader(partition->index->entry(i).value);
+    std::uint64_t size = 0;
+    if (!reader.varint(size) || !reader.empty() || size == 0 || size > kMaxBlockBytes || at + size > file_size_) {
+      return damaged(handle.index.offset, Status(StatusCode::kCorruption, "bad block size in the index"));
+    }
+    at += size + kBlockTrailerBytes;
+  }
+  partition->offsets[partition->blocks] = at;
+  return partition;
+}
+
+Result<const TableReader::Partition*> TableReader::partition(std::uint32_t number) const {
+  if (const Partition* loaded = loaded_partition(number)) return loaded;
+  LDB_ASSIGN_OR_RETURN(auto made, read_partition(number));
+  const std::size_t bytes = made->memory_usage();
+  const Partition* expected = nullptr;
+  if (!partitions_[number].compare_exchange_strong(expected, made.get())) return expected;  // another thread was first
+  memory_usage_.fetch_add(bytes, std::memory_order_relaxed);
+  return static_cast<const Partition*>(made.release());
+}
+
+Result<BlockPtr> TableReader::data_block(const Partition& partition, std::uint32_t block, bool fill_cache,
+                                         ReadAhead* ahead) const {
+  if (cache_ != nullptr) {
+    const rt::EpochDomain::Guard guard(cache_->epochs());
+    const BlockCache::Slot& slot = partition.slots[block];
+    if (const Block* cached = fill_cache ? BlockCache::find(slot) : slot.load()) return BlockPtr(cached);
+  }
+  LDB_ASSIGN_OR_RETURN(auto read, read_block(partition.block(block), Block::Use::kData, ahead));
+  if (fill_cache && cache_ != nullptr) cache_->insert(partition.slots[block], read);
+  return read;
+}
+
+Status TableReader::find(PointRead& read) const {
+  if (!recently_used_.load(std::memory_order_relaxed)) recently_used_.store(true, std::memory_order_relaxed);
+  const std::uint32_t number = index_->lower_bound(read.key, read.target);
+  if (number == index_->size()) return {};
+  const Partition* p = loaded_partition(number);
+  if (p == nullptr) {
+    read.leave_guard(shared_from_this());
+    LDB_ASSIGN_OR_RETURN(p, partition(number));
+  }
+  if (!p->filter.may_contain_hash(read.hash())) return {};
+  const std::uint32_t i = p->index->lower_bound(read.key, read.target);
+  if (i == p->blocks) return {};
+  if (read.guarded() && cache_ != nullptr) {
+    if (const Block* block = BlockCache::find(p->slots[i])) return find_in_block(*block, read);
+  }
+  read.leave_guard(shared_from_this());
+  LDB_ASSIGN_OR_RETURN(const BlockPtr block, data_block(*p, i, true, nullptr));
+  return find_in_block(*block, read);
+}
+
+Status TableReader::find_in_block(const Block& block, PointRead& read) const {
+  const std::uint32_t index = block.find(read.key, read.target);
+  if (index == Block::kNone) return {};
+  const Block::Entry entry = block.entry(index);
+  read.found = true;
+  read.tag = entry.tag;
+  if (read.want_value) read.value.assign(entry.value);
+  return {};
 }
 
 Result<PointResult> TableReader::get(std::string_view key, std::uint64_t sequence, bool want_value) const {
-  PointResult result;
-  if (!filter_.may_contain(key)) return result;
-  const Tag target = seek_tag(sequence);
-  BlockIterator index(index_);
-  index.seek(key, target);
-  if (!index.valid()) return index.status() ? Result<PointResult>(result) : damaged(footer_.index.offset, index.status());
-  BlockHandle handle;
-  if (!get_handle(index.value(), handle))
-    return damaged(footer_.index.offset, Status(StatusCode::kCorruption, "bad block handle"));
-  LDB_ASSIGN_OR_RETURN(auto block, read_data_block(handle, true));
-  BlockIterator data(std::move(block));
-  data.seek(key, target);
-  if (!data.status()) return damaged(handle.offset, data.status());
-  // Behind the last entry but not behind the separator: between two keys, for separators say which version ends a block inside a
-  // key.
-  if (!data.valid() || data.key() != key) return result;
-  result.found = true;
-  result.tag = data.tag();
-  if (want_value) result.value.assign(data.value());
-  return result;
+  rt::EpochDomain none;
+  PointRead read(cache_ != nullptr ? cache_->epochs() : none, key, want_value);
+  read.target = seek_tag(sequence);
+  LDB_TRY(find(read));
+  return PointResult{read.found, read.tag, std::move(read.value)};
 }
 
 std::unique_ptr<InternalIterator> TableReader::iterate(bool fill_cache) const {
@@ -216,20 +191,19 @@ std::unique_ptr<InternalIterator> TableReader::iterate(bool fill_cache) const {
 }
 
 std::uint64_t TableReader::approximate_offset(std::string_view key) const {
-  BlockIterator index(index_);
-  index.seek(key, kFirstTag);
-  BlockHandle handle;
-  if (index.valid() && get_handle(index.value(), handle)) return handle.offset;
-  return footer_.index.offset;
+  const std::uint32_t number = index_->lower_bound(key, kFirstTag);
+  if (number == index_->size()) return footer_.index.offset;
+  const auto p = partition(number);
+  if (!p) return footer_.index.offset;
+  return (*p)->offsets[(*p)->index->lower_bound(key, kFirstTag)];
 }
 
 Result<std::vector<std::pair<std::string, std::string>>> TableReader::properties() const {
   std::vector<std::pair<std::string, std::string>> result;
   if (footer_.properties.size == 0) return result;
-  LDB_ASSIGN_OR_RETURN(auto block, read_block(footer_.properties));
+  LDB_ASSIGN_OR_RETURN(auto block, read_block(footer_.properties, Block::Use::kPlain));
   BlockIterator it(std::move(block));
   for (it.seek_to_first(); it.valid(); it.next()) result.emplace_back(it.key(), it.value());
-  if (!it.status()) return damaged(footer_.properties.offset, it.status());
   return result;
 }
 
