@@ -6,7 +6,10 @@
 
 namespace ldb::test {
 
-SqlNode::SqlNode(std::unique_ptr<StorageEngine> engine) : engine_(std::move(engine)) { start(); }
+SqlNode::SqlNode(std::unique_ptr<StorageEngine> engine, std::uint64_t memory_bytes)
+    : engine_(std::move(engine)), memory_bytes_(memory_bytes) {
+  start();
+}
 
 SqlNode::~SqlNode() {
   stop();
@@ -35,6 +38,7 @@ void SqlNode::start() {
   sql.executor = executor_.get();
   sql.log_sink = &null_log_sink();
   sql.self = {"test"};
+  sql.memory_bytes = memory_bytes_;
   REQUIRE(frontend_->start(sql).to_string() == "ok");
   connect("ldb");
 }

@@ -20,7 +20,8 @@ namespace ldb::test {
 /// Memory engine, standalone replicator, row store, front end. One session is open from the start.
 class SqlNode {
  public:
-  explicit SqlNode(std::unique_ptr<StorageEngine> engine = new_memory_engine());
+  explicit SqlNode(std::unique_ptr<StorageEngine> engine = new_memory_engine(),
+                   std::uint64_t memory_bytes = kDefaultSqlMemoryBytes);
   ~SqlNode();
   SqlNode(const SqlNode&) = delete;
   SqlNode& operator=(const SqlNode&) = delete;
@@ -47,6 +48,7 @@ class SqlNode {
   void stop();
 
   std::unique_ptr<StorageEngine> engine_;
+  std::uint64_t memory_bytes_;
   std::unique_ptr<Clock> clock_;
   std::unique_ptr<ConflictResolver> resolver_;
   std::unique_ptr<Executor> executor_;
