@@ -22,7 +22,7 @@ struct Case {
 };
 
 const Case kCases[] = {
-    {"a sort", "SELECT g FROM generate_series(1, 2000000) g ORDER BY g % 7 LIMIT 1",
+    {"a sort", "SELECT count(*) FROM (SELECT g FROM generate_series(1, 2000000) g ORDER BY g % 7) t",
      "SELECT g FROM generate_series(1, 20000) g ORDER BY -g LIMIT 1", "20000"},
     {"a join", "SELECT count(*) FROM generate_series(1, 3) a JOIN generate_series(1, 2000000) b ON a < b",
      "SELECT count(*) FROM generate_series(1, 3) a JOIN generate_series(1, 1000) b ON a < b", "2994"},

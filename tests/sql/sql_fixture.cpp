@@ -6,8 +6,8 @@
 
 namespace ldb::test {
 
-SqlNode::SqlNode(std::unique_ptr<StorageEngine> engine, std::uint64_t memory_bytes)
-    : engine_(std::move(engine)), memory_bytes_(memory_bytes) {
+SqlNode::SqlNode(std::unique_ptr<StorageEngine> engine, std::uint64_t memory_bytes, FileSystem* spill, std::uint64_t spill_bytes)
+    : engine_(std::move(engine)), memory_bytes_(memory_bytes), spill_(spill), spill_bytes_(spill_bytes) {
   start();
 }
 
@@ -39,6 +39,9 @@ void SqlNode::start() {
   sql.log_sink = &null_log_sink();
   sql.self = {"test"};
   sql.memory_bytes = memory_bytes_;
+  sql.file_system = spill_;
+  sql.spill_directory = "spill";
+  sql.spill_bytes = spill_bytes_;
   REQUIRE(frontend_->start(sql).to_string() == "ok");
   connect("ldb");
 }

@@ -16,6 +16,7 @@
 namespace ldb::sql {
 
 class RowWriter;
+class SpillSpace;
 class SubplanRunner;
 struct RowRules;
 
@@ -57,6 +58,8 @@ struct ExecContext : EvalContext {
   std::unique_ptr<SubplanRunner> runner;
   std::vector<std::unique_ptr<CommonTable>> common_tables;  ///< by number; null until first read
   std::vector<const RowBuffer*> working_tables;             ///< by number; the rows a recursion step reads
+  SpillSpace* spill = nullptr;                              ///< for rows that do not fit; null: there is none
+  std::size_t work_mem = ~std::size_t{0};                   ///< what a sort holds before it uses that
   bool measure = false;
   std::unordered_map<const PhysicalPlan*, OperatorStatistics> statistics;
 
