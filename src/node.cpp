@@ -112,6 +112,11 @@ Status Node::Parts::open_sql() {
   services.log_sink = log_sink;
   services.self = options.id;
   services.memory_bytes = options.sql_memory_bytes;
+  services.spill_bytes = options.sql_spill_bytes;
+  if (!options.directory.empty()) {
+    services.file_system = file_system;
+    services.spill_directory = options.directory + "/spill";
+  }
   rows->set_indexer(sql->indexer());
   replicator->set_indexer(sql->indexer());
   LDB_TRY(sql->start(services));

@@ -41,7 +41,7 @@ if(NOT LDB_SANITIZE)
 endif()
 
 # Runs folders of sqllogictest files that lie outside the project: scripts/conformance.
-ldb_executable(sql_conformance SOURCES sql/conformance.cpp sql/slt_runner.cpp LIBS ldb)
+ldb_executable(sql_conformance SOURCES sql/conformance.cpp sql/slt_runner.cpp sql/sql_mutator.cpp LIBS ldb)
 target_include_directories(sql_conformance PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
 
 # The simulated cluster.

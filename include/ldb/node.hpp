@@ -35,6 +35,9 @@ struct NodeOptions {
   /// What all running SQL statements may hold in memory together (rows being sorted, joined, grouped, returned); 53200 beyond.
   /// One statement is bounded by the session's setting max_statement_memory.
   std::uint64_t sql_memory_bytes = kDefaultSqlMemoryBytes;
+  /// What they may put on disk, in `directory`/spill, when rows to be sorted exceed the setting work_mem; 53400 beyond; 0:
+  /// nothing.
+  std::uint64_t sql_spill_bytes = kDefaultSqlSpillBytes;
   EngineOptions engine = {};  ///< file_system, executor and log_sink are filled in from below when null
 
   FileSystem* file_system = nullptr;  ///< default: posix

@@ -11,6 +11,7 @@
 
 #include "ldb/clock.hpp"
 #include "ldb/executor.hpp"
+#include "ldb/file_system.hpp"
 #include "ldb/log_sink.hpp"
 #include "ldb/replicator.hpp"
 #include "ldb/result_set.hpp"
@@ -56,8 +57,9 @@ class SqlSession {
   virtual Status cancel() { return Status(StatusCode::kUnsupported, "this front end cannot cancel statements"); }
 };
 
-/// Of NodeOptions::sql_memory_bytes.
+/// Of NodeOptions::sql_memory_bytes and sql_spill_bytes.
 inline constexpr std::uint64_t kDefaultSqlMemoryBytes = std::uint64_t{2} << 30;
+inline constexpr std::uint64_t kDefaultSqlSpillBytes = std::uint64_t{8} << 30;
 
 /// Borrowed; alive until stop() returned.
 struct SqlServices {
@@ -68,6 +70,9 @@ struct SqlServices {
   LogSink* log_sink = nullptr;
   NodeId self;
   std::uint64_t memory_bytes = kDefaultSqlMemoryBytes;  ///< for the rows that all running statements hold together
+  FileSystem* file_system = nullptr;                    ///< for rows that do not fit in memory; null: no such files are made
+  std::string spill_directory = {};                     ///< the front end's own: it is emptied at start
+  std::uint64_t spill_bytes = kDefaultSqlSpillBytes;    ///< for all statements together
 };
 
 /// One per node. open_session() from any thread.

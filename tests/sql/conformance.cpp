@@ -1,6 +1,8 @@
 // sql_conformance FOLDER|FILE...: runs sqllogictest files, each against a node of its own in memory, in a process of its own with
 // a bound on memory and time, so that one bad file costs that file only. Prints the records passed and failed of every file, then
 // the failures by kind, the commonest first. Exit code 1 when a record failed.
+// With --mutate N each record is followed by N broken versions of it, whose answers nobody knows: then only what must never be
+// counts, a process that dies or an internal error.
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -16,6 +18,7 @@
 
 #include "ldb/node.hpp"
 #include "sql/slt_runner.hpp"
+#include "sql/sql_mutator.hpp"
 
 namespace {
 
@@ -30,6 +33,8 @@ struct Arguments {
   unsigned memory_mb = 3072;  ///< of address space, for one file; 0: none (sanitizers need far more)
   unsigned time_s = 60;       ///< for one file
   bool quiet = false;         ///< only files that failed
+  unsigned mutations = 0;     ///< of each record
+  std::uint64_t seed = 1;     ///< of the mutations
 };
 
 /// What the parent knows of one file.
@@ -68,6 +73,44 @@ class NodeTarget final : public ldb::test::SltTarget {
   std::unique_ptr<ldb::Session> session_;
 };
 
+/// Runs broken versions of each statement behind it, within bounds that end what would take for ever.
+class MutatingTarget final : public ldb::test::SltTarget {
+ public:
+  MutatingTarget(unsigned mutations, std::uint64_t seed) : mutations_(mutations), mutator_(seed) { set_bounds(); }
+  Result<ResultSet> run(std::string_view sql) override {
+    mutator_.learn(sql);
+    auto result = node_.run(sql);
+    for (unsigned i = 0; i < mutations_; ++i) {
+      const std::string broken = mutator_.mutate(sql);
+      if (trace_) std::cerr << broken << "\n";
+      const ldb::Status status = node_.run(broken).status();
+      if (status.code() == ldb::StatusCode::kInternal || status.code() == ldb::StatusCode::kCorruption) {
+        internal_error_ = broken + "\n" + status.to_string();
+      }
+    }
+    set_bounds();
+    return result;
+  }
+  void connect(const std::string& database) override {
+    node_.connect(database);
+    set_bounds();
+  }
+  void restart() override { connect("ldb"); }
+
+  std::string take_internal_error() { return std::exchange(internal_error_, {}); }
+
+ private:
+  void set_bounds() {
+    (void)node_.run("ROLLBACK; SET statement_timeout = 500; SET max_statement_memory = '200MB'; SET search_path = public");
+  }
+
+  NodeTarget node_;
+  unsigned mutations_;
+  ldb::test::SqlMutator mutator_;
+  const bool trace_ = std::getenv("LDB_TRACE") != nullptr;  // to see the statement that a process dies of
+  std::string internal_error_;
+};
+
 /// Child to parent: fields of length and bytes. 'B' line, 'P', 'F' line sql expected got bucket.
 void send(int fd, std::string_view bytes) {
   while (!bytes.empty()) {
@@ -83,7 +126,7 @@ void put(std::string& out, std::string_view field) {
   out += field;
 }
 
-[[noreturn]] void run_child(const std::string& file, const Arguments& arguments, int fd) {
+void limit_process(const Arguments& arguments) {
   if (arguments.memory_mb > 0) {
     const rlim_t bytes = rlim_t{arguments.memory_mb} << 20;
     const rlimit limit{bytes, bytes};
@@ -92,6 +135,9 @@ void put(std::string& out, std::string_view field) {
   const rlimit no_core{0, 0};
   ::setrlimit(RLIMIT_CORE, &no_core);
   ::alarm(arguments.time_s);
+}
+
+[[noreturn]] void run_child(const std::string& file, int fd) {
   std::size_t failures = 0;
   ldb::test::SltOptions options;
   options.numbers_alike = true;
@@ -117,6 +163,36 @@ void put(std::string& out, std::string_view field) {
   };
   {
     NodeTarget target;
+    run_slt_file(file, target, options);
+  }
+  std::exit(0);
+}
+
+/// As run_child, for --mutate: every record passes, unless an internal error came up.
+[[noreturn]] void run_mutations(const std::string& file, const Arguments& arguments, int fd) {
+  {
+    MutatingTarget target(arguments.mutations, arguments.seed);
+    ldb::test::SltOptions options;
+    std::size_t line = 0;
+    options.before = [&](std::size_t at) {
+      line = at;
+      std::string out;
+      put(out, "B");
+      put(out, std::to_string(at));
+      send(fd, out);
+    };
+    options.after = [&](const SltReport&) {
+      const std::string error = target.take_internal_error();
+      std::string out;
+      put(out, error.empty() ? "P" : "F");
+      if (!error.empty()) {
+        for (const std::string& field :
+             {std::to_string(line), error, std::string(), std::string(), std::string("internal error")}) {
+          put(out, field);
+        }
+      }
+      send(fd, out);
+    };
     run_slt_file(file, target, options);
   }
   std::exit(0);
@@ -157,7 +233,9 @@ FileOutcome run_file(const std::string& file, const Arguments& arguments) {
   if (child < 0) throw std::runtime_error("fork");
   if (child == 0) {
     ::close(ends[0]);
-    run_child(file, arguments, ends[1]);
+    limit_process(arguments);
+    if (arguments.mutations > 0) run_mutations(file, arguments, ends[1]);
+    run_child(file, ends[1]);
   }
   ::close(ends[1]);
   const std::string answer = read_all(ends[0]);
@@ -230,6 +308,10 @@ bool parse(int argc, char** argv, Arguments& arguments) {
       arguments.memory_mb = static_cast<unsigned>(std::stoul(argv[++i]));
     } else if (argument == "--time-s" && more) {
       arguments.time_s = static_cast<unsigned>(std::stoul(argv[++i]));
+    } else if (argument == "--mutate" && more) {
+      arguments.mutations = static_cast<unsigned>(std::stoul(argv[++i]));
+    } else if (argument == "--seed" && more) {
+      arguments.seed = std::stoull(argv[++i]);
     } else if (argument == "--quiet") {
       arguments.quiet = true;
     } else if (argument.starts_with("--")) {
@@ -246,7 +328,8 @@ bool parse(int argc, char** argv, Arguments& arguments) {
 int main(int argc, char** argv) {
   Arguments arguments;
   if (!parse(argc, argv, arguments)) {
-    std::cerr << "usage: sql_conformance [--details FILE] [--memory-mb N] [--time-s N] [--quiet] FOLDER|FILE...\n";
+    std::cerr << "usage: sql_conformance [--details FILE] [--memory-mb N] [--time-s N] [--quiet] [--mutate N [--seed S]] "
+                 "FOLDER|FILE...\n";
     return 2;
   }
   const std::vector<std::string> files = files_of(arguments.paths);

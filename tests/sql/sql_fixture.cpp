@@ -6,7 +6,10 @@
 
 namespace ldb::test {
 
-SqlNode::SqlNode(std::unique_ptr<StorageEngine> engine) : engine_(std::move(engine)) { start(); }
+SqlNode::SqlNode(std::unique_ptr<StorageEngine> engine, std::uint64_t memory_bytes, FileSystem* spill, std::uint64_t spill_bytes)
+    : engine_(std::move(engine)), memory_bytes_(memory_bytes), spill_(spill), spill_bytes_(spill_bytes) {
+  start();
+}
 
 SqlNode::~SqlNode() {
   stop();
@@ -35,6 +38,10 @@ void SqlNode::start() {
   sql.executor = executor_.get();
   sql.log_sink = &null_log_sink();
   sql.self = {"test"};
+  sql.memory_bytes = memory_bytes_;
+  sql.file_system = spill_;
+  sql.spill_directory = "spill";
+  sql.spill_bytes = spill_bytes_;
   REQUIRE(frontend_->start(sql).to_string() == "ok");
   connect("ldb");
 }

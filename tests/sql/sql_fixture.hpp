@@ -20,7 +20,9 @@ namespace ldb::test {
 /// Memory engine, standalone replicator, row store, front end. One session is open from the start.
 class SqlNode {
  public:
-  explicit SqlNode(std::unique_ptr<StorageEngine> engine = new_memory_engine());
+  explicit SqlNode(std::unique_ptr<StorageEngine> engine = new_memory_engine(),
+                   std::uint64_t memory_bytes = kDefaultSqlMemoryBytes, FileSystem* spill = nullptr,
+                   std::uint64_t spill_bytes = kDefaultSqlSpillBytes);
   ~SqlNode();
   SqlNode(const SqlNode&) = delete;
   SqlNode& operator=(const SqlNode&) = delete;
@@ -47,6 +49,9 @@ class SqlNode {
   void stop();
 
   std::unique_ptr<StorageEngine> engine_;
+  std::uint64_t memory_bytes_;
+  FileSystem* spill_;  ///< its directory "spill" is for rows that do not fit in memory; may be null
+  std::uint64_t spill_bytes_;
   std::unique_ptr<Clock> clock_;
   std::unique_ptr<ConflictResolver> resolver_;
   std::unique_ptr<Executor> executor_;

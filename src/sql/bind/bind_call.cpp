@@ -348,6 +348,7 @@ Result<ExpressionPtr> Binder::bind_special(const ast::SpecialCall& call, Level& 
     if (!level.allow_aggregates || level.calls == nullptr) {
       return bind_error("42803", "grouping operations are not allowed in " + std::string(level.clause), call.position);
     }
+    if (call.arguments.size() > 31) return bind_error("54023", "GROUPING must have fewer than 32 arguments", call.position);
     for (const ast::Expression* argument : call.arguments) {
       LDB_ASSIGN_OR_RETURN(auto bound, bind(*argument, level));
       arguments.push_back(std::move(bound));

@@ -1,8 +1,10 @@
 // Expressions: columns, literals, operators, CASE, casts. Calls are in bind_call.cpp, subqueries in bind_subquery.cpp.
 #include <algorithm>
+#include <cmath>
 
 #include "sql/bind/binder.hpp"
 #include "sql/parse/to_sql.hpp"
+#include "sql/types/decimal.hpp"
 
 namespace ldb::sql {
 namespace {
@@ -226,6 +228,21 @@ Result<ExpressionPtr> Binder::bind_boolean(const ast::Expression& e, Level& leve
   return coerce_to_boolean(build_, std::move(bound), what, e.position);
 }
 
+namespace {
+
+/// 1e300 and 1e-300 are far beyond NUMERIC's 38 digits, but fine as DOUBLE, and never meant as exact numbers.
+bool fits_numeric(const Result<Value>& value, std::string_view text) {
+  if (!value) return false;
+  const auto& decimal = std::get<Decimal>(value->storage());
+  if (decimal.scale < kMaxDecimalDigits) return true;
+  const auto wide = parse_value(std::string(text), {TypeId::kDouble, -1, 0});
+  if (!wide) return true;
+  const double exact = std::get<double>(wide->storage());
+  return std::abs(to_double(decimal) - exact) <= 1e-12 * std::abs(exact);
+}
+
+}  // namespace
+
 Result<ExpressionPtr> Binder::bind_literal(const ast::Literal& literal) {
   switch (literal.literal) {
     case ast::LiteralKind::kNull:
@@ -239,6 +256,9 @@ Result<ExpressionPtr> Binder::bind_literal(const ast::Literal& literal) {
       return make_constant(Value(literal.integer), literal.position);
     case ast::LiteralKind::kDecimal: {
       auto value = parse_value(literal.text, {TypeId::kNumeric, -1, 0});
+      if (literal.text.find_first_of("eE") != literal.text.npos && !fits_numeric(value, literal.text)) {
+        if (auto wide = parse_value(literal.text, {TypeId::kDouble, -1, 0})) value = std::move(wide);
+      }
       if (!value) return value.error().with_position(literal.position);
       return make_constant(std::move(value).value(), literal.position);
     }

@@ -51,6 +51,7 @@ void ExecContext::start(const PhysicalStatement& physical, std::span<const Value
   subplans = runner.get();
   writer = std::make_unique<RowWriter>(*this);
   deferred.clear();
+  met_rows.clear();
   affected = 0;
   statistics.clear();
   statistics.reserve(256);

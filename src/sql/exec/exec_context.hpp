@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "ldb/row_store.hpp"
@@ -15,6 +16,7 @@
 namespace ldb::sql {
 
 class RowWriter;
+class SpillSpace;
 class SubplanRunner;
 struct RowRules;
 
@@ -51,9 +53,13 @@ struct ExecContext : EvalContext {
   std::uint64_t affected = 0;                     ///< rows that the statement's INSERT, UPDATE or DELETE changed
   std::unique_ptr<RowWriter> writer;              ///< of the statement
   std::vector<std::function<Status()>> deferred;  ///< writes that wait for the end of the statement
+  /// Rows that UPDATE or DELETE of a statement with several writing parts has met: the first part to meet a row changes it.
+  std::unordered_set<std::string> met_rows;
   std::unique_ptr<SubplanRunner> runner;
   std::vector<std::unique_ptr<CommonTable>> common_tables;  ///< by number; null until first read
   std::vector<const RowBuffer*> working_tables;             ///< by number; the rows a recursion step reads
+  SpillSpace* spill = nullptr;                              ///< for rows that do not fit; null: there is none
+  std::size_t work_mem = ~std::size_t{0};                   ///< what a sort holds before it uses that
   bool measure = false;
   std::unordered_map<const PhysicalPlan*, OperatorStatistics> statistics;
 

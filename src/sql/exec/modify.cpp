@@ -97,6 +97,12 @@ class ModifyOperator : public Operator {
     return memory_.add(bytes);
   }
   Status keep(const std::string& key) { return memory_.add(kKeyBytes + key.size()); }
+  /// False for a row that was met before: a join may bring it several times, and another part of the statement may change it too.
+  Result<bool> meet(const std::string& key) {
+    LDB_TRY(keep(key));
+    if (!context_.statement->defer_writes) return met_.insert(key).second;
+    return context_.met_rows.insert(std::to_string(plan_.table->id.value) + "/" + key).second;
+  }
   static void gather(const RowBuffer& rows, std::size_t first, std::size_t count, Batch& out) {
     std::vector<std::uint32_t> numbers(count);
     for (std::size_t i = 0; i < count; ++i) numbers[i] = static_cast<std::uint32_t>(first + i);
@@ -116,6 +122,7 @@ class ModifyOperator : public Operator {
   }
 
   MemoryUse memory_;  // of keys and of writes that wait
+  std::unordered_set<std::string> met_;
   bool done_ = false;
   RowBuffer results_;
   std::size_t at_ = 0;
@@ -127,6 +134,10 @@ class InsertOperator final : public ModifyOperator {
 
  protected:
   Status run() override {
+    // What ON CONFLICT meets shows only when the rows before it are there. Where writes have to wait they are made, taken back,
+    // and made again at the end.
+    const bool replays = context_.statement->defer_writes && insert_.conflict.kind != ConflictAction::Kind::kError;
+    const std::size_t before = replays ? context_.transaction->savepoint() : 0;
     RowBuffer input = input_buffer();
     LDB_TRY(collect_input(input));
     for (std::size_t at = 0; at < input.size(); at += kBatchRows) {
@@ -134,6 +145,10 @@ class InsertOperator final : public ModifyOperator {
       gather(input, at, std::min(kBatchRows, input.size() - at), batch);
       LDB_TRY(insert_batch(batch));
     }
+    if (!replays) return {};
+    LDB_TRY(context_.transaction->rollback_to(before));
+    for (auto& again : replay_) context_.deferred.push_back(std::move(again));
+    replay_.clear();
     return {};
   }
 
@@ -155,7 +170,7 @@ class InsertOperator final : public ModifyOperator {
         LDB_TRY(touch(encode_row_key(table, values)).status());
       }
       if (insert_.conflict.kind != ConflictAction::Kind::kError) {
-        LDB_TRY(writer_.insert(table, std::move(values)));
+        LDB_TRY(write_now(values, [&context = context_, &table, values] { return context.writer->insert(table, values); }));
       } else {
         LDB_TRY(keep_deferred(values));
         LDB_TRY(
@@ -223,7 +238,9 @@ class InsertOperator final : public ModifyOperator {
       new_row[action.columns[i]] = v.value(0);
     }
     LDB_ASSIGN_OR_RETURN(new_row, apply_row_rules(table, plan_.rules, std::move(new_row), context_));
-    LDB_TRY(writer_.update(table, *existing, old_row, new_row));
+    LDB_TRY(write_now(new_row, [&context = context_, &table, key = *existing, old_row, new_row] {
+      return context.writer->update(table, key, old_row, new_row);
+    }));
     shown.push_back(std::move(new_row));
     return true;
   }
@@ -234,7 +251,17 @@ class InsertOperator final : public ModifyOperator {
     return touched_.insert(std::move(key)).second;
   }
 
+  template <class F>
+  Status write_now(std::span<const Value> row, F f) {
+    LDB_TRY(f());
+    if (!context_.statement->defer_writes) return {};
+    LDB_TRY(keep(row));
+    replay_.push_back(std::move(f));
+    return {};
+  }
+
   const InsertPlan& insert_;
+  std::vector<std::function<Status()>> replay_;
   std::unordered_set<std::string> touched_;  // rows that ON CONFLICT may not meet again
 };
 
@@ -246,15 +273,14 @@ class UpdateOperator final : public ModifyOperator {
   Status run() override {
     RowBuffer input = input_buffer();
     LDB_TRY(collect_input(input));
-    std::unordered_set<std::string> done;  // a join may bring a row several times: the first counts
     for (std::size_t at = 0; at < input.size(); at += kBatchRows) {
       Batch batch;
       gather(input, at, std::min(kBatchRows, input.size() - at), batch);
       std::vector<std::uint16_t> kept;
       for (std::size_t row = 0; row < batch.row_count; ++row) {
-        const auto added = done.insert(std::string(batch.columns[update_.row_key].at<std::string_view>(row)));
-        if (!added.second) continue;
-        LDB_TRY(keep(*added.first));
+        const std::string key(batch.columns[update_.row_key].at<std::string_view>(row));
+        LDB_ASSIGN_OR_RETURN(const bool first_time, meet(key));
+        if (!first_time) continue;
         kept.push_back(static_cast<std::uint16_t>(row));
       }
       if (kept.empty()) continue;
@@ -301,15 +327,14 @@ class DeleteOperator final : public ModifyOperator {
   Status run() override {
     RowBuffer input = input_buffer();
     LDB_TRY(collect_input(input));
-    std::unordered_set<std::string> done;
     for (std::size_t at = 0; at < input.size(); at += kBatchRows) {
       Batch batch;
       gather(input, at, std::min(kBatchRows, input.size() - at), batch);
       std::vector<std::uint16_t> kept;
       for (std::size_t row = 0; row < batch.row_count; ++row) {
         std::string key(batch.columns[delete_.row_key].at<std::string_view>(row));
-        if (!done.insert(key).second) continue;
-        LDB_TRY(keep(key));
+        LDB_ASSIGN_OR_RETURN(const bool first_time, meet(key));
+        if (!first_time) continue;
         kept.push_back(static_cast<std::uint16_t>(row));
         std::vector<Value> old_row;
         for (const std::size_t place : delete_.old_row) old_row.push_back(batch.columns[place].value(row));

@@ -83,6 +83,10 @@ const std::vector<AggregateFunction>& aggregates() {
         list.push_back(overload(name, {t}, T::kNumeric, make));
       for (const TypeId t : {T::kReal, T::kDouble}) list.push_back(overload(name, {t}, T::kDouble, make));
     }
+    for (const PairAggregate& pair : pair_aggregates()) {
+      const TypeId result = std::string_view(pair.name) == "regr_count" ? T::kBigInt : T::kDouble;
+      list.push_back(overload(pair.name, {T::kDouble, T::kDouble}, result, pair.make));
+    }
     return list;
   }();
   return all;

@@ -15,13 +15,6 @@ namespace {
 
 using Arguments = std::span<const ColumnVector* const>;
 
-void put_double(std::string& out, double v) { put_u64(out, std::bit_cast<std::uint64_t>(v)); }
-bool get_double(ByteReader& in, double& v) {
-  std::uint64_t bits = 0;
-  if (!in.u64(bits)) return false;
-  v = std::bit_cast<double>(bits);
-  return true;
-}
 void put_wide(std::string& out, int128_t v) {
   put_u64(out, static_cast<std::uint64_t>(v));
   put_u64(out, static_cast<std::uint64_t>(static_cast<uint128_t>(v) >> 64));

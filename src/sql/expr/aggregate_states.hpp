@@ -10,6 +10,8 @@
 //   DataType result() const;
 #pragma once
 
+#include <bit>
+
 #include "base/coding.hpp"
 #include "sql/expr/aggregate.hpp"
 
@@ -73,6 +75,14 @@ class GroupStates final : public AggregateStates {
   std::size_t extra_bytes_ = 0;  // of all states, beyond their size
 };
 
+inline void put_double(std::string& out, double v) { put_u64(out, std::bit_cast<std::uint64_t>(v)); }
+inline bool get_double(ByteReader& in, double& v) {
+  std::uint64_t bits = 0;
+  if (!in.u64(bits)) return false;
+  v = std::bit_cast<double>(bits);
+  return true;
+}
+
 /// Makers, one per aggregate family.
 std::unique_ptr<AggregateStates> make_count_star(TypeId);
 std::unique_ptr<AggregateStates> make_count(TypeId);
@@ -90,5 +100,26 @@ std::unique_ptr<AggregateStates> make_var_pop(TypeId argument);
 std::unique_ptr<AggregateStates> make_var_samp(TypeId argument);
 std::unique_ptr<AggregateStates> make_stddev_pop(TypeId argument);
 std::unique_ptr<AggregateStates> make_stddev_samp(TypeId argument);
+
+enum class PairStatistic : std::uint8_t {
+  kCovarPop,
+  kCovarSamp,
+  kCorr,
+  kR2,
+  kSlope,
+  kIntercept,
+  kAvgX,
+  kAvgY,
+  kSxx,
+  kSyy,
+  kSxy,
+  kCount
+};
+/// Aggregates of two doubles, all but regr_count with a DOUBLE result.
+struct PairAggregate {
+  const char* name;
+  std::unique_ptr<AggregateStates> (*make)(TypeId);
+};
+std::span<const PairAggregate> pair_aggregates();
 
 }  // namespace ldb::sql

@@ -13,6 +13,18 @@ namespace {
 
 using std::string_view;
 
+/// date_part() takes a DATE for the midnight it starts with, while EXTRACT refuses the time's fields of it.
+template <class T>
+Result<FieldValue> extract_from(string_view field, T source, bool as_double) {
+  if constexpr (std::is_same_v<T, Date>) {
+    if (as_double) {
+      LDB_ASSIGN_OR_RETURN(const Timestamp midnight, to_timestamp(source));
+      return extract(field, midnight);
+    }
+  }
+  return extract(field, source);
+}
+
 /// extract(text, T) -> numeric and date_part(text, T) -> double precision. A field may be NULL for infinite values, so this is no
 /// plain kernel.
 template <class T>
@@ -27,7 +39,7 @@ void add_field_functions(FunctionRegistry& r) {
       const kernel::Argument<T> source(*arguments[1]);
       for (std::size_t i = 0; i < rows.count; ++i) {
         const std::size_t row = rows[i];
-        const Result<FieldValue> v = extract(field[row], source[row]);
+        const Result<FieldValue> v = extract_from(field[row], source[row], as_double);
         if (!v) return v.error();
         if (v->is_null) {
           out.set_null(row);

@@ -1,4 +1,6 @@
 // Constant folding.
+#include <algorithm>
+
 #include "sql/expr/build.hpp"
 #include "sql/expr/evaluate.hpp"
 #include "sql/expr/function_registry.hpp"
@@ -83,7 +85,23 @@ bool may_fold(const Expression& e) {
   return true;
 }
 
+/// A strict call or a comparison with a NULL constant is NULL, whatever stands beside it: that is not even evaluated, as in
+/// PostgreSQL, where `1 / 0 > NULL` is no error.
+bool is_null_by_argument(const Expression& e) {
+  const auto* call = e.as<FunctionCall>();
+  if (call != nullptr ? !call->function->strict : e.kind != ExpressionKind::kComparison) return false;
+  return std::any_of(e.children.begin(), e.children.end(), [](const ExpressionPtr& child) {
+    const auto* constant = child->as<Constant>();
+    return constant != nullptr && constant->value.is_null();
+  });
+}
+
 ExpressionPtr fold_node(ExpressionPtr e) {
+  if (is_null_by_argument(*e)) {
+    ExpressionPtr null = std::make_unique<Constant>(e->type, Value(e->type.id, std::monostate()));
+    null->position = e->position;
+    return null;
+  }
   if (e->kind == ExpressionKind::kAnd || e->kind == ExpressionKind::kOr) {
     e = fold_logical(std::move(e));
   } else if (e->kind == ExpressionKind::kCase) {

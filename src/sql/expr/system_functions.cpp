@@ -10,7 +10,14 @@ void add_name(FunctionRegistry& r, const char* name, std::string_view EvalContex
   f.result = TypeId::kText;
   f.volatility = Volatility::kStable;
   f.body = [member](std::span<const ColumnVector* const>, RowSet rows, EvalContext& context, ColumnVector& out) -> Status {
-    rows.for_each([&](std::size_t row) { out.set_string(row, context.*member); });
+    const std::string_view name = context.*member;
+    rows.for_each([&](std::size_t row) {
+      if (name.empty()) {
+        out.set_null(row);  // current_schema, when no schema of the search path exists
+      } else {
+        out.set_string(row, name);
+      }
+    });
     return {};
   };
   r.add(std::move(f));

@@ -14,6 +14,10 @@ class PostgresFrontend final : public SqlFrontend {
     if (shared_.services.log_sink == nullptr) shared_.services.log_sink = &null_log_sink();
     shared_.statistics.set_rows(services.rows);
     shared_.memory.set_limit(services.memory_bytes);
+    if (services.file_system != nullptr && services.spill_bytes > 0) {
+      const Status opened = shared_.spill.open(*services.file_system, services.spill_directory, services.spill_bytes);
+      if (!opened) return opened.with_context("directory for sorting");
+    }
     shared_.row_key_salt = rt::random_u64();
     register_session_functions(shared_.functions);
     shared_.table_functions = make_table_functions(shared_);

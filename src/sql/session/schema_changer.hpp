@@ -61,6 +61,7 @@ class SchemaChanger {
   Status drop_index(const ast::Drop& s, const ast::QualifiedName& name);
   Status drop_database(const ast::Drop& s, const ast::QualifiedName& name);
   Status drop_schema(const ast::Drop& s, const ast::QualifiedName& name);
+  Status drop_dependent_defaults(TableId id, bool cascade);
   Status drop_dependent_views(TableId table, bool cascade, const std::string& what, const std::string* column = nullptr);
   Result<std::string> rename(const ast::Rename& s);
   Result<std::string> set_schema(const ast::SetSchema& s);

@@ -95,6 +95,7 @@ Status SchemaChanger::drop_one_relation(const ast::Drop& s, const ast::Qualified
     }
   }
   if (kind == RelationKind::kSequence) {
+    LDB_TRY(drop_dependent_defaults(id, s.cascade));
     const auto sequence = catalog().find_sequence(id);
     const auto owner = catalog().find_table(sequence->owner_table);
     const auto column = owner ? owner->find_column(sequence->owner_column) : std::nullopt;
@@ -111,6 +112,62 @@ Status SchemaChanger::drop_one_relation(const ast::Drop& s, const ast::Qualified
   }
   host_.forget_sequence(id);
   return editor().drop_relation(id);
+}
+
+namespace {
+
+/// The names in nextval('name') of a stored expression.
+std::vector<std::string> sequences_in(const std::string& sql) {
+  constexpr std::string_view kCall = "nextval('";
+  std::vector<std::string> names;
+  for (std::size_t at = sql.find(kCall); at != std::string::npos; at = sql.find(kCall, at)) {
+    at += kCall.size();
+    std::string name;
+    for (; at < sql.size() && (sql[at] != '\'' || (at + 1 < sql.size() && sql[at + 1] == '\'')); ++at) {
+      if (sql[at] == '\'') ++at;
+      name += sql[at];
+    }
+    if (at + 1 < sql.size() && sql[at + 1] == ')') names.push_back(std::move(name));  // the literal is the whole argument
+  }
+  return names;
+}
+
+}  // namespace
+
+/// Column defaults that take their values from the sequence, other than those of the column that owns it.
+Status SchemaChanger::drop_dependent_defaults(TableId id, bool cascade) {
+  const auto sequence = catalog().find_sequence(id);
+  std::vector<std::pair<TableId, ColumnId>> dependents;
+  for (const auto& [table_id, table] : catalog().tables()) {
+    if (table->name.database != sequence->name.database) continue;
+    for (const Column& column : table->columns) {
+      if (table_id == sequence->owner_table && column.id == sequence->owner_column) continue;
+      for (const std::string& text : sequences_in(column.default_value.sql)) {
+        const auto parsed = parse_expression(text);
+        const auto* ref = parsed ? parsed->expression->as<ast::ColumnRef>() : nullptr;
+        if (ref == nullptr || ref->parts.size() > 2) continue;
+        ast::QualifiedName name;
+        name.name = ref->parts.back();
+        if (ref->parts.size() == 2) name.schema = ref->parts.front();
+        const auto full = find_name(name);
+        if (!full || *full != sequence->name) continue;
+        if (!cascade) {
+          return in_use("sequence " + sequence->name.name, "default value for column " + column.name + " of table " +
+                                                               table->name.name + " depends on sequence " + sequence->name.name);
+        }
+        dependents.emplace_back(table_id, column.id);
+        break;
+      }
+    }
+  }
+  for (const auto& [table_id, column_id] : dependents) {
+    const auto table = catalog().find_table(table_id);
+    Column changed = table->columns[*table->find_column(column_id)];
+    changed.default_value = {};
+    LDB_TRY(editor().update_column(*table, changed));
+    LDB_TRY(host_.refresh());
+  }
+  return {};
 }
 
 /// A view depends on a table when binding it without the table would fail; its text says whether it mentions the name.

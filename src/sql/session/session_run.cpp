@@ -101,6 +101,8 @@ void Session::prepare_context(ExecContext& context) {
   context.new_row_key = [this] { return shared_.new_row_key(); };
   context.row_rules = [this](const Table& table) { return rules_for(table); };
   context.memory = std::make_shared<MemoryBudget>(settings_.max_statement_memory(), &shared_.memory);
+  if (shared_.spill.available()) context.spill = &shared_.spill;
+  context.work_mem = settings_.work_mem();
   context.cancelled = &cancelled_;
   context.deadline_ns = deadline_ns_;
   context.column_default = [this](const Table& table, Ordinal ordinal) -> Result<Value> {

@@ -43,6 +43,7 @@ constexpr std::array kSettings{
     Known{"timezone", "UTC", "UTC", "Time zone of now()."},
     Known{"transaction_isolation", "", nullptr, "Isolation of this transaction."},
     Known{"transaction_read_only", "off", nullptr, "Whether this transaction is read-only."},
+    Known{"work_mem", "64MB", nullptr, "Memory that a sort takes before it uses the disk; kB unless a unit is given."},
 };
 
 const Known* find(std::string_view name) {
@@ -140,6 +141,7 @@ Settings::Settings(IsolationLevel isolation, SyncPolicy sync) : isolation_(isola
   values_["synchronous_commit"] = sync == SyncPolicy::kSync ? "on" : "off";
   search_path_ = names_in(values_["search_path"]);
   max_statement_memory_ = static_cast<std::size_t>(*read_quantity(values_["max_statement_memory"], kMemoryUnits, 1024));
+  work_mem_ = static_cast<std::size_t>(*read_quantity(values_["work_mem"], kMemoryUnits, 1024));
 }
 
 Status Settings::apply(const std::string& name, const std::string& value) {
@@ -194,11 +196,11 @@ Status Settings::apply(const std::string& name, const std::string& value) {
     }
   } else if (name == "search_path") {
     search_path_ = names_in(value);
-  } else if (name == "max_statement_memory") {
+  } else if (name == "max_statement_memory" || name == "work_mem") {
     constexpr std::int64_t kLeast = 64 << 10;
     const auto bytes = read_quantity(value, kMemoryUnits, 1024);
     if (!bytes || *bytes < kLeast) return invalid(name, value);
-    max_statement_memory_ = static_cast<std::size_t>(*bytes);
+    (name == "work_mem" ? work_mem_ : max_statement_memory_) = static_cast<std::size_t>(*bytes);
     stored = show_quantity(*bytes, kMemoryUnits);
   } else if (name == "statement_timeout") {
     const auto ms = read_quantity(value, kTimeUnits, 1);

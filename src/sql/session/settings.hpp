@@ -35,6 +35,7 @@ class Settings {
   void set_read_only(bool on) { read_only_ = on; }
   SyncPolicy sync() const { return sync_; }
   std::size_t max_statement_memory() const { return max_statement_memory_; }
+  std::size_t work_mem() const { return work_mem_; }
   std::int64_t statement_timeout_ms() const { return statement_timeout_ms_; }
 
  private:
@@ -48,6 +49,7 @@ class Settings {
   bool read_only_ = false;
   SyncPolicy sync_;
   std::size_t max_statement_memory_ = 0;
+  std::size_t work_mem_ = 0;
   std::int64_t statement_timeout_ms_ = 0;
 };
 

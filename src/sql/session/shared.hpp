@@ -10,6 +10,7 @@
 #include "ldb/sql_frontend.hpp"
 #include "sql/bind/binder.hpp"
 #include "sql/catalog/catalog_cache.hpp"
+#include "sql/exec/spill.hpp"
 #include "sql/expr/function_registry.hpp"
 #include "sql/plan/optimizer.hpp"
 
@@ -48,6 +49,7 @@ struct SequenceBlocks {
 struct SharedState {
   SqlServices services;
   MemoryPool memory{kDefaultSqlMemoryBytes};  ///< of all statements
+  SpillSpace spill;
   CatalogCache catalog;
   FunctionRegistry functions;
   std::unique_ptr<TableFunctionSource> table_functions;

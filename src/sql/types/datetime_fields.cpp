@@ -50,6 +50,7 @@ constexpr UnitName kUnits[] = {
     {"ms", TimeUnit::kMillisecond},
     {"msec", TimeUnit::kMillisecond},
     {"mseconds", TimeUnit::kMillisecond},
+    {"msecond", TimeUnit::kMillisecond},
     {"msecs", TimeUnit::kMillisecond},
     {"qtr", TimeUnit::kQuarter},
     {"quarter", TimeUnit::kQuarter},
@@ -61,6 +62,7 @@ constexpr UnitName kUnits[] = {
     {"us", TimeUnit::kMicrosecond},
     {"usec", TimeUnit::kMicrosecond},
     {"useconds", TimeUnit::kMicrosecond},
+    {"usecond", TimeUnit::kMicrosecond},
     {"usecs", TimeUnit::kMicrosecond},
     {"w", TimeUnit::kWeek},
     {"week", TimeUnit::kWeek},
@@ -268,11 +270,11 @@ Result<FieldValue> extract(std::string_view field, const Interval& i) {
 
 Result<Timestamp> truncate(std::string_view name, Timestamp t) {
   constexpr std::string_view kType = "timestamp without time zone";
+  if (!is_finite(t)) return t;  // before the unit is looked at, as in PostgreSQL
   const auto unit = time_unit(lower(name));
   if (!unit) return unknown_unit(name, kType);
   if (*unit > TimeUnit::kMillennium)
     return *unit == TimeUnit::kTimezone ? unsupported_unit(name, kType) : unknown_unit(name, kType);
-  if (!is_finite(t)) return t;
   const std::int64_t midnight = std::int64_t{to_date(t).days} * kMicrosPerDay;
   const std::int64_t in_day = t.us - midnight;
   CivilDate d = civil_from_days(to_date(t).days);

@@ -217,6 +217,24 @@ TimeUnit unit_of_fields(unsigned fields) {
   return TimeUnit::kSecond;
 }
 
+/// P0001-02-03T04:05:06.7, in full or up to some field.
+bool read_iso8601_alternative(std::string_view s, Sum& sum, bool& out_of_range) {
+  s.remove_prefix(1);
+  const std::size_t time_at = std::min(s.find('T'), s.size());
+  std::string_view date = s.substr(0, time_at);
+  constexpr TimeUnit kUnits[] = {TimeUnit::kYear, TimeUnit::kMonth, TimeUnit::kDay};
+  for (std::size_t i = 0; !date.empty(); ++i) {
+    if (i == std::size(kUnits)) return false;
+    const std::size_t end = std::min(date.find('-', 1), date.size());
+    Number n;
+    if (!read_number(date.substr(0, end), n, sum.overflow) || n.fraction != 0 || !sum.add(kUnits[i], n.whole, 0)) return false;
+    date.remove_prefix(std::min(end + 1, date.size()));
+  }
+  if (time_at == s.size()) return true;
+  const std::string_view time = s.substr(time_at + 1);
+  return !time.empty() && read_time(time, 0, sum, out_of_range);
+}
+
 /// P1Y2M3DT4H5M6.7S
 bool read_iso8601(std::string_view s, Sum& sum) {
   s.remove_prefix(1);
@@ -329,6 +347,11 @@ bool read_fields(const std::vector<std::string>& tokens, unsigned fields, Sum& s
       if (!read_number(t, n, sum.overflow) || !sum.add(*unit, n.whole, n.fraction)) return false;
       bits = 1U << static_cast<unsigned>(*unit);
     }
+    // A field beyond what an interval holds is the first error to tell.
+    if (sum.overflow || sum.months > INT32_MAX || sum.months < INT32_MIN || sum.days > INT32_MAX || sum.days < INT32_MIN) {
+      out_of_range = true;
+      return true;
+    }
     if ((seen & bits) != 0) return false;
     seen |= bits;
   }
@@ -347,7 +370,9 @@ Result<Interval> parse_interval(std::string_view text, unsigned fields) {
   bool out_of_range = false;
   bool ago = false;
   if (s[0] == 'P') {
-    if (!read_iso8601(s, sum)) return bad();
+    const bool has_designators = s.find_first_of("YMWDHS", 1) != s.npos;
+    const bool read = has_designators ? read_iso8601(s, sum) : read_iso8601_alternative(s, sum, out_of_range);
+    if (!read) return bad();
   } else {
     std::vector<std::string> tokens;
     if (!cut(s, tokens)) return bad();
