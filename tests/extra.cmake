@@ -64,5 +64,15 @@ if(LDB_BUILD_SIM)
   endif()
 endif()
 
+# The simulated build is GCC's; clang compiles its sources too, for the sake of its warnings.
+if(CMAKE_CXX_COMPILER_ID MATCHES "Clang" AND NOT LDB_BUILD_SIM)
+  file(GLOB_RECURSE sim_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/base/sim/*.cpp ${PROJECT_SOURCE_DIR}/src/net/sim/*.cpp
+    ${CMAKE_CURRENT_SOURCE_DIR}/sim/*.cpp ${CMAKE_CURRENT_SOURCE_DIR}/simulate/*.cpp)
+  ldb_object_library(ldb_sim_by_clang sim ${sim_sources})
+  target_include_directories(ldb_sim_by_clang PRIVATE ${CMAKE_CURRENT_SOURCE_DIR} ${CMAKE_CURRENT_SOURCE_DIR}/simulate)
+  target_link_libraries(ldb_sim_by_clang PRIVATE Catch2::Catch2)
+  target_compile_options(ldb_sim_by_clang PRIVATE -O0)
+endif()
+
 # PostgreSQL's own grammar judges the parser, where libpg_query is installed.
 include(${CMAKE_CURRENT_SOURCE_DIR}/sql/parse/judge.cmake)

@@ -6,6 +6,7 @@
 #include "base/coding.hpp"
 #include "net/net_fixture.hpp"
 #include "net/relay.hpp"
+#include "support/process.hpp"
 
 using namespace ldb;
 using namespace ldb::testing;
@@ -22,8 +23,8 @@ net::rpc::CapnpOptions short_handshake() {
 /// A node under attack, a good client beside, and a count of what the process had before.
 struct Siege {
   explicit Siege(net::rpc::CapnpOptions options = short_handshake()) {
-    files_before = open_file_descriptors();
-    threads_before = live_threads();
+    files_before = test::open_file_descriptors();
+    threads_before = test::live_threads();
     victim = std::make_unique<TestNode>("victim", options);
     friendly = std::make_unique<TestNode>("friend");
   }
@@ -33,8 +34,8 @@ struct Siege {
     CHECK(friendly->ask(*victim, std::string(100'000, 'x')).is_ok());
     friendly.reset();
     victim.reset();
-    CHECK(open_file_descriptors() == files_before);
-    CHECK(live_threads() == threads_before);
+    CHECK(test::open_file_descriptors() == files_before);
+    CHECK(test::threads_come_down_to(threads_before));
   }
 
   std::size_t files_before;

@@ -1,6 +1,5 @@
 #include "net/net_fixture.hpp"
 
-#include <dirent.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -11,14 +10,6 @@
 
 namespace ldb::testing {
 namespace {
-
-std::size_t entries_of(const char* path) {
-  std::size_t count = 0;
-  DIR* const directory = opendir(path);
-  while (readdir(directory) != nullptr) ++count;
-  closedir(directory);
-  return count;
-}
 
 sockaddr_in loopback(std::uint16_t port) {
   sockaddr_in address = {};
@@ -156,9 +147,6 @@ bool eventually(const std::function<bool()>& condition, std::int64_t patience_ms
   }
   return true;
 }
-
-std::size_t open_file_descriptors() { return entries_of("/proc/self/fd"); }
-std::size_t live_threads() { return entries_of("/proc/self/task"); }
 
 std::uint16_t unused_port() {
   const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);

@@ -92,8 +92,6 @@ class RawSocket {
 };
 
 bool eventually(const std::function<bool()>& condition, std::int64_t patience_ms = kPatienceMs);
-std::size_t open_file_descriptors();
-std::size_t live_threads();
 /// A port of loopback where nobody listens.
 std::uint16_t unused_port();
 

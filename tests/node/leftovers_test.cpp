@@ -1,6 +1,5 @@
 // Closing a node leaves nothing behind: no thread, no file handle (allocations: the leak sanitizer's job).
 #include <catch2/catch.hpp>
-#include <filesystem>
 #include <random>
 
 #include <arpa/inet.h>
@@ -8,20 +7,12 @@
 #include <unistd.h>
 
 #include "ldb/ldb.hpp"
+#include "support/process.hpp"
 #include "support/temp_directory.hpp"
 
 using namespace ldb;
 
 namespace {
-
-std::size_t entries(const char* directory) {
-  std::size_t count = 0;
-  for (const auto& entry : std::filesystem::directory_iterator(directory)) {
-    static_cast<void>(entry);
-    ++count;
-  }
-  return count;
-}
 
 /// One connection that sends `bytes` and hangs up.
 void send_raw(int port, const std::string& bytes) {
@@ -52,11 +43,11 @@ TEST_CASE("Closing nodes leaves no thread and no file handle") {
     REQUIRE(cluster->wait_converged().is_ok());
   };
   round();  // whatever the process sets up once
-  const std::size_t threads = entries("/proc/self/task");
-  const std::size_t files = entries("/proc/self/fd");
+  const std::size_t threads = test::live_threads();
+  const std::size_t files = test::open_file_descriptors();
   for (int i = 0; i < 3; ++i) round();
-  CHECK(entries("/proc/self/task") == threads);
-  CHECK(entries("/proc/self/fd") == files);
+  CHECK(test::threads_come_down_to(threads));
+  CHECK(test::open_file_descriptors() == files);
 }
 
 TEST_CASE("Random bytes on the RPC port neither crash nor hang the node") {

@@ -46,9 +46,10 @@ class Context {
 #endif
   const void* stack_bottom_ = nullptr;  // null for the OS thread's own stack until it was left once
   std::size_t stack_size_ = 0;
-  void* fake_stack_ = nullptr;  // address sanitizer
-  void* tsan_fiber_ = nullptr;  // thread sanitizer
-  bool owns_tsan_fiber_ = false;
+  // Used in builds with the address or the thread sanitizer only; always there, so that the layout is one.
+  [[maybe_unused]] void* fake_stack_ = nullptr;
+  [[maybe_unused]] void* tsan_fiber_ = nullptr;
+  [[maybe_unused]] bool owns_tsan_fiber_ = false;
   Context* came_from_ = nullptr;
   void* caught_exceptions_ = nullptr;  // the C++ runtime's per-thread exception state
   unsigned uncaught_exceptions_ = 0;
