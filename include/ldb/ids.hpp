@@ -32,6 +32,11 @@ struct IndexId {
   std::uint64_t value = 0;
   friend auto operator<=>(const IndexId&, const IndexId&) = default;
 };
+/// Hash of a table's id and the constraint's name.
+struct ConstraintId {
+  std::uint64_t value = 0;
+  friend auto operator<=>(const ConstraintId&, const ConstraintId&) = default;
+};
 /// Stable within a table; never reused.
 struct ColumnId {
   std::uint32_t value = 0;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -23,6 +24,20 @@ struct IndexEntry {
   bool unique = false;  ///< two entries with one prefix violate a constraint (never set when a value is NULL)
 };
 
+/// One value of a foreign key: both ends of it. Rows of `child` whose entries in `index` start with `prefix` refer to the row of
+/// `parent` with the key `parent_key` or, when that is empty, with an entry of `parent_index` that starts with `parent_prefix`.
+struct RowReference {
+  ConstraintId constraint;
+  TableId child;
+  IndexId index;
+  std::string prefix;
+  TableId parent;
+  std::string parent_key;
+  IndexId parent_index;  ///< 0 beside an empty key: no row can be the parent
+  std::string parent_prefix;
+  friend bool operator==(const RowReference&, const RowReference&) = default;
+};
+
 /// Knows the schema on behalf of the layers below SQL. Any thread. Implemented by the SQL front end.
 class RowIndexer {
  public:
@@ -30,6 +45,11 @@ class RowIndexer {
   /// Appends the index entries of a live row (`image`: stored row, src/txn/row_image.hpp). Unknown table: no entries.
   virtual Status index_entries(TableId table, std::string_view key, std::string_view image,
                                std::vector<IndexEntry>& out) const = 0;
+  /// Appends what a row refers to by foreign keys, and by what it may be referred to. Unknown table: nothing.
+  virtual Status references(TableId table, std::string_view key, std::string_view image, std::vector<RowReference>& out) const;
+  virtual Status referrers(TableId table, std::string_view key, std::string_view image, std::vector<RowReference>& out) const;
+  /// The primary key at the end of an index entry's key.
+  virtual Result<std::string> primary_key_of_entry(IndexId index, std::string_view entry) const;
   /// A commit (local or remote) changed system tables and is visible from `sequence` on. Must not block on commits or call back
   /// synchronously into the row store's commit path; index builds are started on another thread or by the statement itself.
   virtual void catalog_changed(std::uint64_t sequence) = 0;
@@ -105,6 +125,12 @@ class RowStore {
   /// Concurrent commits go on; they maintain the index by themselves as soon as the indexer knows it. Idempotent.
   virtual Status build_index(TableId table, IndexId index) = 0;
   virtual Result<bool> index_ready(IndexId index) = 0;
+  /// Brings the `foreign key` records of ldb.conflicts for all rows of a table in line with what the indexer says now, and notes
+  /// `definition` (of the table's foreign keys; 0: it has none) as checked. For constraints that are new here, and after a
+  /// whole-state copy; otherwise commits see to it themselves.
+  virtual Status check_foreign_keys(TableId child, std::uint64_t definition) = 0;
+  /// Definitions noted, by table; 0: what was checked does not hold any more.
+  virtual Result<std::map<TableId, std::uint64_t>> foreign_keys_checked() = 0;
   /// Removes all entries of a dropped index / rows of a dropped table from this node's storage, and ready marks.
   virtual Status drop_index_data(IndexId index) = 0;
   virtual Status drop_table_data(TableId table) = 0;

@@ -26,6 +26,7 @@ std::string record_key(const ConflictRecord& record) {
   put_u64_be(out, record.loser.stamp.value);
   put_u64_be(out, record.loser.origin.value);
   if (record.index) put_u64_be(out, record.index->value);
+  if (record.constraint) put_u64_be(out, record.constraint->value);
   return out;
 }
 
@@ -79,6 +80,11 @@ Status decode_value(std::string_view value, ConflictRecord& record, std::uint64_
     return damaged("bad value");
   record.kind = static_cast<ConflictKind>(kind);
   record.recorded_at_us = static_cast<std::int64_t>(recorded_at);
+  record.constraint.reset();
+  if (record.kind == ConflictKind::kForeignKey && record.index) {
+    record.constraint = ConstraintId{record.index->value};
+    record.index.reset();
+  }
   return {};
 }
 
@@ -159,6 +165,7 @@ Status ConflictLog::open() {
   if (queue->valid()) {
     if (queue->key().size() != 9) return damaged("bad queue key");
     oldest_ordinal_ = load_u64_be(queue->key().data() + 1);
+    has_foreign_keys_.store(true);  // perhaps; looking through all would take long
     queue->seek_to_last();
     if (!queue->valid() || queue->key().size() != 9) return damaged("bad queue key");
     next_ordinal_ = load_u64_be(queue->key().data() + 1) + 1;
@@ -184,11 +191,17 @@ Status ConflictLog::plan_put(ConflictRecord record, ConflictPlan& plan) const {
 Status ConflictLog::add(TableId table, std::string_view key, WriteId birth, const std::vector<Loss>& losses,
                         ConflictPlan& plan) const {
   for (const Loss& loss : losses) {
-    ConflictRecord record{loss.kind,        table,
-                          std::string(key), loss.column,
-                          loss.loser,       owned(loss.loser_value),
-                          loss.winner,      owned(loss.winner_value),
-                          std::nullopt,     0};
+    ConflictRecord record{loss.kind,
+                          table,
+                          std::string(key),
+                          loss.column,
+                          loss.loser,
+                          owned(loss.loser_value),
+                          loss.winner,
+                          owned(loss.winner_value),
+                          std::nullopt,
+                          std::nullopt,
+                          0};
     if (loss.kind == ConflictKind::kMaskedDelete) record.loser_value = birth_bytes(birth);
     LDB_TRY(plan_put(std::move(record), plan));
   }
@@ -198,8 +211,67 @@ Status ConflictLog::add(TableId table, std::string_view key, WriteId birth, cons
 Status ConflictLog::add_unique(TableId table, std::string_view loser_key, WriteId loser, IndexId index,
                                std::string_view winner_key, WriteId winner, ConflictPlan& plan) const {
   return plan_put({ConflictKind::kUnique, table, std::string(loser_key), std::nullopt, loser, std::nullopt, winner,
-                   std::string(winner_key), index, 0},
+                   std::string(winner_key), index, std::nullopt, 0},
                   plan);
+}
+
+Status ConflictLog::set_dangling(TableId table, std::string_view key, const std::vector<Dangling>& dangling,
+                                 std::optional<ConstraintId> only, ConflictPlan& plan) const {
+  if (limit_ == 0 || (dangling.empty() && !has_foreign_keys())) return {};
+  std::vector<bool> present(dangling.size());
+  LDB_ASSIGN_OR_RETURN(const auto records, engine_.iterate(nullptr, keys::prefix_range(row_prefix(table, key))));
+  for (records->seek_to_first(); records->valid(); records->next()) {
+    ConflictRecord record;
+    std::uint64_t ordinal = 0;
+    LDB_TRY(decode_key(records->key(), record));
+    LDB_TRY(decode_value(records->value(), record, ordinal));
+    if (record.kind != ConflictKind::kForeignKey || (only && record.constraint != only)) continue;
+    const auto same = std::find_if(dangling.begin(), dangling.end(), [&](const Dangling& d) {
+      return d.constraint == record.constraint && d.birth == record.loser;
+    });
+    // Of several deletes of the parent the last one counts, in whatever order they come. One that was collected is not forgotten.
+    if (same != dangling.end() && same->deleted_by <= record.winner) {
+      present[static_cast<std::size_t>(same - dangling.begin())] = true;
+      continue;
+    }
+    plan.erases.emplace_back(records->key());
+    plan.erases.push_back(queue_key(ordinal));
+  }
+  LDB_TRY(records->status());
+  for (std::size_t i = 0; i < dangling.size(); ++i) {
+    if (present[i]) continue;
+    ConflictRecord record;
+    record.kind = ConflictKind::kForeignKey;
+    record.table = table;
+    record.key = key;
+    record.loser = dangling[i].birth;
+    record.winner = dangling[i].deleted_by;
+    record.winner_value = dangling[i].parent_key;
+    record.constraint = dangling[i].constraint;
+    std::string stored_key = record_key(record);
+    plan.puts.push_back({std::move(stored_key), std::move(record)});
+    has_foreign_keys_.store(true);
+  }
+  return {};
+}
+
+Result<std::vector<std::string>> ConflictLog::dangling_rows(TableId table, std::string_view after, std::size_t limit) const {
+  std::vector<std::string> rows;
+  if (!has_foreign_keys()) return rows;
+  std::string start(1, keys::kConflictSpace);
+  put_u64_be(start, table.value);
+  LDB_ASSIGN_OR_RETURN(const auto records, engine_.iterate(nullptr, keys::prefix_range(start)));
+  records->seek(after.empty() ? start : row_prefix(table, after));
+  for (; records->valid() && rows.size() < limit; records->next()) {
+    ConflictRecord record;
+    std::uint64_t ordinal = 0;
+    LDB_TRY(decode_key(records->key(), record));
+    LDB_TRY(decode_value(records->value(), record, ordinal));
+    if (record.kind != ConflictKind::kForeignKey || record.key == after) continue;
+    if (rows.empty() || rows.back() != record.key) rows.push_back(record.key);
+  }
+  LDB_TRY(records->status());
+  return rows;
 }
 
 Status ConflictLog::revive(TableId table, std::string_view key, const RowImage& image, WriteId winner,

@@ -23,11 +23,13 @@ struct ConflictRecord {
   std::string key;                 ///< primary key of the losing row
   std::optional<ColumnId> column;  ///< none: the write concerns the whole row
   WriteId loser;
-  std::optional<std::string> loser_value;   ///< a cell's value (none: NULL); kBirth without column: the row image that lost
-  WriteId winner;                           ///< no id for kGone when nothing is there at all
-  std::optional<std::string> winner_value;  ///< kCell: the value (none: NULL); kUnique: primary key of the other row
-  std::optional<IndexId> index;             ///< kUnique
-  std::int64_t recorded_at_us = 0;          ///< this node's wall clock
+  std::optional<std::string> loser_value;  ///< a cell's value (none: NULL); kBirth without column: the row image that lost
+  WriteId winner;                          ///< no id for kGone when nothing is there at all
+  /// kCell: the value (none: NULL); kUnique: primary key of the other row; kForeignKey: of the parent, where it refers to that
+  std::optional<std::string> winner_value;
+  std::optional<IndexId> index;            ///< kUnique
+  std::optional<ConstraintId> constraint;  ///< kForeignKey
+  std::int64_t recorded_at_us = 0;         ///< this node's wall clock
 };
 
 /// Walks the records that a view shows, by table and primary key. One thread; must not outlive the view.
@@ -47,6 +49,14 @@ class ConflictCursor {
   ConflictRecord record_;
   Status status_;
   bool valid_ = false;
+};
+
+/// A live row that refers to a row which is not there.
+struct Dangling {
+  ConstraintId constraint;
+  WriteId birth;                          ///< of the child
+  WriteId deleted_by;                     ///< tombstone of the parent; none when that is not known (any more)
+  std::optional<std::string> parent_key;  ///< where the reference is by primary key
 };
 
 /// What a commit does to the log; made under the latches of the rows concerned.
@@ -74,6 +84,15 @@ class ConflictLog {
   Status revive(TableId table, std::string_view key, const RowImage& image, WriteId winner,
                 const std::function<bool(const WriteId&)>& has_seen, ConflictPlan& plan) const;
 
+  /// May there be records of kind kForeignKey? Asked under the latches of the reference.
+  bool has_foreign_keys() const { return has_foreign_keys_.load(); }
+  /// Makes the records of kind kForeignKey of one row, or those of one constraint, exactly `dangling`.
+  Status set_dangling(TableId table, std::string_view key, const std::vector<Dangling>& dangling,
+                      std::optional<ConstraintId> only, ConflictPlan& plan) const;
+  /// Primary keys of the table's rows that have records of kind kForeignKey, in the log's order, behind the one of `after`
+  /// (empty: from the first on), at most `limit`.
+  Result<std::vector<std::string>> dangling_rows(TableId table, std::string_view after, std::size_t limit) const;
+
   /// Puts the plan into the batch, and numbers the records; calls must be in the order in which batches are submitted. Winners
   /// that are `provisional` become `final_id`. Returns the number of records put.
   std::size_t emit(const ConflictPlan& plan, WriteId provisional, WriteId final_id, std::int64_t now_us, WriteBatch& batch);
@@ -86,6 +105,7 @@ class ConflictLog {
 
   StorageEngine& engine_;
   const std::uint64_t limit_;
+  mutable rt::Atomic<bool> has_foreign_keys_{false};
   rt::Mutex evict_mutex_;  // one evictor at a time; taken before row latches
   mutable rt::Mutex mutex_;
   std::uint64_t next_ordinal_ LDB_GUARDED_BY(mutex_) = 1;

@@ -36,6 +36,9 @@ class MultiLeaderReplicator final : public Replicator {
   Status build_index(TableId table, IndexId index) override {
     return replica_ ? replica_->build_index(table, index) : not_started();
   }
+  Status check_foreign_keys(TableId child, std::uint64_t definition) override {
+    return replica_ ? replica_->check_foreign_keys(child, definition) : not_started();
+  }
 
  private:
   const ReplicatorOptions options_;

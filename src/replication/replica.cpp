@@ -148,6 +148,14 @@ Result<CommitOutcome> Replica::commit(CommitRequest request) {
 }
 
 Status Replica::build_index(TableId table, IndexId index) {
+  return beside_installs([&] { return applier_->build_index(table, index); });
+}
+
+Status Replica::check_foreign_keys(TableId child, std::uint64_t definition) {
+  return beside_installs([&] { return applier_->check_foreign_keys(child, definition); });
+}
+
+Status Replica::beside_installs(const std::function<Status()>& task) {
   for (;;) {
     {
       rt::MutexLock lock(mutex_);
@@ -157,7 +165,7 @@ Status Replica::build_index(TableId table, IndexId index) {
     if (install_failed_.load())
       return Status(StatusCode::kUnavailable, "installing a whole-state copy failed; restart the node to repeat it");
     rt::ReadLock gate(gate_);
-    if (!installing_.load()) return applier_->build_index(table, index);
+    if (!installing_.load()) return task();
   }
 }
 

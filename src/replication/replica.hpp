@@ -67,6 +67,7 @@ class Replica {
   Result<CommitOutcome> commit(CommitRequest request);
   Status readable() const;
   Status build_index(TableId table, IndexId index);
+  Status check_foreign_keys(TableId child, std::uint64_t definition);
   std::string write_refusal();
 
   // Members.
@@ -125,6 +126,8 @@ class Replica {
   std::vector<NodeId> all_members() const LDB_REQUIRES(mutex_);
   Status note_boot(Member& member, const Identity& identity) LDB_REQUIRES(mutex_);
   Status lost_state(const NodeId& node, const VersionVector& needed, bool new_origin, const std::string& why);
+  /// Runs `task` while nothing is being installed, and keeps installs away meanwhile.
+  Status beside_installs(const std::function<Status()>& task);
   Status ensure_origin();
   Status refusal();
 

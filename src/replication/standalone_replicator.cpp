@@ -30,6 +30,9 @@ class StandaloneReplicator final : public Replicator {
   Status readable() const override { return replica_->readable(); }
   ReplicationStatus status() const override { return replica_->status(); }
   Status build_index(TableId table, IndexId index) override { return replica_->build_index(table, index); }
+  Status check_foreign_keys(TableId child, std::uint64_t definition) override {
+    return replica_->check_foreign_keys(child, definition);
+  }
 
  private:
   static Status alone() {

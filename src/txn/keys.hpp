@@ -68,6 +68,14 @@ inline std::string index_ready(IndexId index) {
 }
 inline KeyRange index_ready_range() { return prefix_range(node("index_ready/")); }
 
+/// Which definition of a table's foreign keys was checked on this node (RowStore::check_foreign_keys).
+inline std::string foreign_keys_checked(TableId table) {
+  std::string key = node("foreign_keys_checked/");
+  put_u64_be(key, table.value);
+  return key;
+}
+inline KeyRange foreign_keys_checked_range() { return prefix_range(node("foreign_keys_checked/")); }
+
 inline std::string row(TableId table, std::string_view primary_key) {
   return internal::space_and_id(kRowSpace, table.value, primary_key.size()).append(primary_key);
 }

@@ -4,6 +4,16 @@
 #include "txn/keys.hpp"
 #include "txn/transaction.hpp"
 
+namespace ldb {
+
+Status RowIndexer::references(TableId, std::string_view, std::string_view, std::vector<RowReference>&) const { return {}; }
+Status RowIndexer::referrers(TableId, std::string_view, std::string_view, std::vector<RowReference>&) const { return {}; }
+Result<std::string> RowIndexer::primary_key_of_entry(IndexId, std::string_view) const {
+  return Status(StatusCode::kInternal, "an indexer that knows no foreign keys was asked for an entry's row");
+}
+
+}  // namespace ldb
+
 namespace ldb::txn {
 namespace {
 
@@ -24,6 +34,24 @@ class EngineRowStore final : public RowStore {
   Result<bool> index_ready(IndexId index) override {
     LDB_ASSIGN_OR_RETURN(const auto mark, engine_.get(nullptr, keys::index_ready(index)));
     return mark.has_value();
+  }
+
+  Status check_foreign_keys(TableId child, std::uint64_t definition) override {
+    return replicator_.check_foreign_keys(child, definition);
+  }
+
+  Result<std::map<TableId, std::uint64_t>> foreign_keys_checked() override {
+    std::map<TableId, std::uint64_t> checked;
+    const KeyRange range = keys::foreign_keys_checked_range();
+    LDB_ASSIGN_OR_RETURN(const auto marks, engine_.iterate(nullptr, range));
+    for (marks->seek_to_first(); marks->valid(); marks->next()) {
+      const std::string_view table = marks->key().substr(range.lower->size());
+      if (table.size() != 8 || marks->value().size() != 8)
+        return Status(StatusCode::kCorruption, "a mark of checked foreign keys");
+      checked[TableId{load_u64_be(table.data())}] = load_u64(marks->value().data());
+    }
+    LDB_TRY(marks->status());
+    return checked;
   }
 
   Status drop_index_data(IndexId index) override {

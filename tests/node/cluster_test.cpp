@@ -1,4 +1,7 @@
 #include <catch2/catch.hpp>
+#include <chrono>
+#include <functional>
+#include <thread>
 
 #include "ldb/ldb.hpp"
 #include "support/temp_directory.hpp"
@@ -29,6 +32,15 @@ void converge(LocalCluster& cluster) {
   const Status status = cluster.wait_converged();
   INFO(status.to_string());
   REQUIRE(status.is_ok());
+}
+
+bool eventually(const std::function<bool()>& condition) {
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() > deadline) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  return true;
 }
 
 }  // namespace
@@ -63,7 +75,8 @@ TEST_CASE("Writes on both sides of a cut merge per column, and the losers are ke
   run(*cluster, 2, "UPDATE t SET b = 'node3' WHERE id = 3");
   REQUIRE(cluster->rejoin(2).is_ok());
   converge(*cluster);
-  // Which of the two writes of row 2 wins is decided by their stamps, which may stand in the same millisecond; all nodes agree on it.
+  // Which of the two writes of row 2 wins is decided by their stamps, which may stand in the same millisecond; all nodes agree on
+  // it.
   const std::string winner = run(*cluster, 0, "SELECT a FROM t WHERE id = 2")[0].get<std::string>(0);
   REQUIRE((winner == "node1" || winner == "node3"));
   const std::string loser = winner == "node1" ? "node3" : "node1";
@@ -137,5 +150,85 @@ TEST_CASE("Two unique values taken on both sides of a cut are reported") {
   for (std::size_t node = 0; node < 3; ++node) {
     CHECK(run(*cluster, node, "SELECT count(*) FROM t")[0].get<int>(0) == 2);
     CHECK(run(*cluster, node, "SELECT count(*) FROM ldb.conflicts WHERE kind = 'unique'")[0].get<int>(0) == 1);
+  }
+}
+
+TEST_CASE("A child whose parent was deleted on the other side of a cut is reported, until that is mended") {
+  const auto cluster = start(LocalTransport::kInProcess, "");
+  // The foreign key of `pet` finds its children by an index of its own, that of `toy` by a longer one, and refers to a UNIQUE
+  // column.
+  run(*cluster, 0,
+      "CREATE TABLE owner (id INT PRIMARY KEY, mail TEXT UNIQUE);"
+      "CREATE TABLE pet (id INT PRIMARY KEY, owner INT REFERENCES owner (id) ON DELETE CASCADE, name TEXT);"
+      "CREATE TABLE toy (mail TEXT, n BIGINT, PRIMARY KEY (n), CONSTRAINT toy_owner FOREIGN KEY (mail) REFERENCES owner (mail));"
+      "CREATE INDEX toy_mail ON toy (mail, n);"
+      "INSERT INTO owner VALUES (1, 'a@x'), (2, 'b@x'), (3, 'c@x')");
+  converge(*cluster);
+  REQUIRE(cluster->isolate(2).is_ok());
+  run(*cluster, 0, "DELETE FROM owner WHERE id = 1; UPDATE owner SET mail = 'other' WHERE id = 2");
+  run(*cluster, 2, "INSERT INTO pet VALUES (10, 1, 'cat'), (11, 1, 'dog'), (12, 3, 'cow'); INSERT INTO toy VALUES ('b@x', 20)");
+  REQUIRE(cluster->rejoin(2).is_ok());
+  converge(*cluster);
+  const std::string records =
+      "SELECT table_name, key, index_name, winning_value FROM ldb.conflicts WHERE kind = 'foreign key' ORDER BY 1, 2";
+  for (std::size_t node = 0; node < 3; ++node) {
+    CAPTURE(node);
+    CHECK(run(*cluster, node, "SELECT count(*) FROM pet")[0].get<int>(0) == 3);  // a merge does not cascade
+    const ResultSet rows = run(*cluster, node, records);
+    REQUIRE(rows.size() == 3);
+    CHECK(rows[0].get<std::string>(0) == "public.pet");
+    CHECK(rows[0].get<std::string>(1) == "10");
+    CHECK(rows[0].get<std::string>(2) == "pet_owner_fkey");
+    CHECK(rows[0].get<std::string>(3) == "1");
+    CHECK(rows[1].get<std::string>(1) == "11");
+    CHECK(rows[2].get<std::string>(0) == "public.toy");
+    CHECK(rows[2].get<std::string>(1) == "20");
+    CHECK(rows[2].get<std::string>(2) == "toy_owner");
+  }
+  const auto left = [&](std::size_t count) {
+    converge(*cluster);
+    for (std::size_t node = 0; node < 3; ++node) {
+      CAPTURE(node);
+      CHECK(run(*cluster, node, records).size() == count);
+    }
+  };
+  run(*cluster, 1, "UPDATE pet SET name = 'hound' WHERE id = 11");  // nothing mended
+  left(3);
+  run(*cluster, 1, "UPDATE pet SET owner = 3 WHERE id = 11");
+  left(2);
+  run(*cluster, 2, "DELETE FROM toy WHERE n = 20");
+  left(1);
+  run(*cluster, 0, "INSERT INTO owner VALUES (1, 'again@x')");
+  left(0);
+}
+
+TEST_CASE("Dangling children are found as well by a new node, and when the constraint arrives after them") {
+  const auto cluster = start(LocalTransport::kInProcess, "", 2);
+  run(*cluster, 0,
+      "CREATE TABLE owner (id INT PRIMARY KEY); CREATE TABLE pet (id INT PRIMARY KEY, owner INT);"
+      "INSERT INTO owner VALUES (1); INSERT INTO pet VALUES (1, 1)");
+  converge(*cluster);
+  REQUIRE(cluster->isolate(1).is_ok());
+  run(*cluster, 0, "ALTER TABLE pet ADD CONSTRAINT whose FOREIGN KEY (owner) REFERENCES owner (id)");
+  run(*cluster, 1, "INSERT INTO pet VALUES (2, 77)");
+  REQUIRE(cluster->rejoin(1).is_ok());
+  converge(*cluster);
+  const auto added = cluster->add();
+  REQUIRE(added.has_value());
+  converge(*cluster);
+  const auto reported = [&](std::size_t node) {
+    const ResultSet rows = run(*cluster, node, "SELECT key FROM ldb.conflicts WHERE kind = 'foreign key'");
+    return rows.size() == 1 && rows[0].get<std::string>(0) == "2";
+  };
+  // Nodes look through the table once they know the constraint, in the background.
+  for (std::size_t node = 0; node < cluster->size(); ++node) {
+    CAPTURE(node);
+    CHECK(eventually([&] { return reported(node); }));
+  }
+  run(*cluster, 0, "ALTER TABLE pet DROP CONSTRAINT whose");
+  converge(*cluster);
+  for (std::size_t node = 0; node < cluster->size(); ++node) {
+    CAPTURE(node);
+    CHECK(eventually([&] { return run(*cluster, node, "SELECT key FROM ldb.conflicts WHERE kind = 'foreign key'").empty(); }));
   }
 }

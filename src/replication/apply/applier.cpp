@@ -87,6 +87,7 @@ Result<CommitOutcome> Applier::commit_local(CommitRequest request) {
   if (Status births = plan.check_births(); !births) return s.refused(births);
   plan.latch_unique(request.requirements);
   LDB_TRY(plan.check_requirements(request.requirements));
+  LDB_TRY(plan.find_dangling(false));
 
   const ReadSet reads(std::move(request.reads));
   State::Submitted submitted;
@@ -125,6 +126,7 @@ Result<ApplyOutcome> Applier::apply_remote(std::string payload, SyncPolicy sync)
   LDB_TRY(plan.merge());
   plan.latch_unique({});
   LDB_TRY(plan.find_unique_violations());
+  LDB_TRY(plan.find_dangling(true));
 
   State::Submitted submitted;
   {

@@ -116,6 +116,8 @@ class Applier {
   void set_indexer(RowIndexer* indexer);
   /// RowStore::build_index.
   Status build_index(TableId table, IndexId index);
+  /// RowStore::check_foreign_keys.
+  Status check_foreign_keys(TableId child, std::uint64_t definition);
 
   ApplierCounters counters() const;
 

@@ -1,6 +1,7 @@
 // Whole-state copies and index builds: the parts of Applier that walk tables.
 #include <algorithm>
 
+#include "base/coding.hpp"
 #include "replication/apply/applier.hpp"
 #include "replication/apply/applier_state.hpp"
 #include "txn/keys.hpp"
@@ -99,6 +100,11 @@ Status Applier::finish_copy(const VersionVector& theirs, WriteBatch also) {
   for (const auto& [origin, progress] : merged.entries()) batch.put(keys::vector_entry(origin), encode_progress(progress));
   for (const KeyRange& range : {keys::all_index_entries(), keys::index_ready_range()})
     batch.erase_range(*range.lower, *range.upper);
+  std::string unchecked;
+  put_u64(unchecked, 0);
+  LDB_ASSIGN_OR_RETURN(const auto checked, s.engine.iterate(nullptr, keys::foreign_keys_checked_range()));
+  for (checked->seek_to_first(); checked->valid(); checked->next()) batch.put(std::string(checked->key()), unchecked);
+  LDB_TRY(checked->status());
   LDB_ASSIGN_OR_RETURN(const std::uint64_t sequence, s.engine.write(std::move(batch), SyncPolicy::kSync));
   {
     rt::MutexLock lock(s.mutex);

@@ -68,8 +68,10 @@ Status CommitPlan::check_unchanged(std::uint64_t view_sequence) const {
 
 Status CommitPlan::merge() {
   for (Row& row : rows_) LDB_TRY(merge_row(row));
-  if (services_.indexer != nullptr)
+  if (services_.indexer != nullptr) {
     for (const Row& row : rows_) LDB_TRY(index_row(row));
+    for (std::size_t i = 0; i < rows_.size(); ++i) LDB_TRY(note_references(i));
+  }
   // An entry that stays is neither added nor erased.
   for (auto entry = added_entries_.begin(); entry != added_entries_.end();) {
     if (erased_entries_.erase(*entry) != 0)
@@ -139,6 +141,8 @@ void CommitPlan::latch_unique(const std::vector<CommitRequirement>& requirements
   for (const CommitRequirement& requirement : requirements)
     if (requirement.kind == CommitRequirement::Kind::kUnique)
       unique_latches_.add(unique_latch(requirement.index, requirement.prefix));
+  for (const ChildEnd& end : child_ends_) unique_latches_.add(unique_latch(end.reference.index, end.reference.prefix));
+  for (const RowReference& end : parent_ends_) unique_latches_.add(unique_latch(end.index, end.prefix));
   unique_latches_.acquire();
 }
 

@@ -1,10 +1,12 @@
 // What one commit does to the engine: rows, index entries, conflict records. Made under latches, then put into a batch.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "ldb/row_store.hpp"
@@ -24,6 +26,9 @@ struct PlanServices {
   LatchStripes& row_latches;
   LatchStripes& unique_latches;  ///< (index, values); taken after row latches only
 };
+
+/// What is recorded of a row whose parent is gone.
+Dangling dangle(const RowReference& reference, WriteId child_birth, WriteId parent_tombstone);
 
 /// One commit on its way in. One thread; steps in the order of declaration. Holds its latches until destroyed or release().
 class CommitPlan {
@@ -45,6 +50,9 @@ class CommitPlan {
   Status check_requirements(const std::vector<CommitRequirement>& requirements) const;
   /// Remote commits: records for unique values that another live row has already.
   Status find_unique_violations();
+  /// Records for live rows whose parent is gone after this commit; those of rows that it mends go. `remote`: it may break
+  /// something; a local commit has required that it does not.
+  Status find_dangling(bool remote);
 
   /// Puts everything but the commit itself and the vector. Provisional ids become `final_id`.
   void fill(WriteBatch& batch, WriteId final_id);
@@ -66,6 +74,19 @@ class CommitPlan {
 
   Status merge_row(Row& row);
   Status index_row(const Row& row);
+  Status note_references(std::size_t row);
+  /// A row as it is after this commit.
+  struct RowState {
+    bool alive = false;
+    WriteId birth;
+    WriteId tombstone;
+  };
+  RowState state_after(const Row& row) const;
+  Result<RowState> state_after(const std::string& row_key) const;
+  Result<RowState> parent_after(const RowReference& reference) const;
+  Status set_children(const RowReference& reference);
+  /// `parent`: null when the row does not refer to anything by this constraint.
+  Status set_child(const RowReference& reference, std::string_view key, const RowState& child, const RowState* parent);
   Status check(const CommitRequirement& requirement) const;
   Result<bool> row_alive(TableId table, std::string_view key) const;
   /// Is there an entry of (index, prefix) after this commit, other than `own`?
@@ -83,6 +104,16 @@ class CommitPlan {
     IndexEntry entry;
   };
   std::vector<UniqueEntry> unique_entries_;  // added ones
+  /// A foreign key's value that this commit gives to a row, or takes from it.
+  struct ChildEnd {
+    std::size_t row;
+    RowReference reference;
+    bool refers = false;  // after the commit
+  };
+  std::vector<ChildEnd> child_ends_;
+  std::vector<RowReference> parent_ends_;                         // values under which a row can be found no longer, or newly
+  std::map<std::string_view, std::size_t> rows_by_key_;           // made by find_dangling()
+  std::set<std::pair<std::string, ConstraintId>> children_done_;  // by row key
   ConflictPlan conflicts_;
 };
 

@@ -1,6 +1,7 @@
 #include "sql/catalog/catalog_cache.hpp"
 
 #include "sql/catalog/catalog_loader.hpp"
+#include "sql/catalog/foreign_keys.hpp"
 #include "sql/catalog/row_codec.hpp"
 #include "sql/catalog/system_tables.hpp"
 #include "txn/keys.hpp"
@@ -157,6 +158,29 @@ Status CatalogCache::index_entries(TableId id, std::string_view key, std::string
   return {};  // rows of a table that was dropped here are removed by the next sweep
 }
 
+Status CatalogCache::references(TableId id, std::string_view, std::string_view image, std::vector<RowReference>& out) const {
+  if (is_system_table(id)) return {};
+  const CatalogPtr catalog = published();
+  const auto table = catalog ? catalog->find_table(id) : nullptr;
+  return table ? append_references(*catalog, *table, image, out) : Status();
+}
+
+Status CatalogCache::referrers(TableId id, std::string_view key, std::string_view image, std::vector<RowReference>& out) const {
+  if (is_system_table(id)) return {};
+  const CatalogPtr catalog = published();
+  const auto table = catalog ? catalog->find_table(id) : nullptr;
+  return table ? append_referrers(*catalog, *table, key, image, out) : Status();
+}
+
+Result<std::string> CatalogCache::primary_key_of_entry(IndexId index, std::string_view entry) const {
+  const CatalogPtr catalog = published();
+  if (catalog == nullptr) return Status(StatusCode::kUnavailable, "the catalog is not loaded");
+  const auto [table, place] = catalog->find_index(index);
+  if (table == nullptr) return Status(StatusCode::kAborted, "an index was dropped meanwhile");
+  LDB_ASSIGN_OR_RETURN(const std::size_t size, key_prefix_size(entry, table->indexes[place].key));
+  return std::string(entry.substr(size));
+}
+
 void CatalogCache::catalog_changed(std::uint64_t) {
   changes_.fetch_add(1);
   schedule();
@@ -201,7 +225,25 @@ Status CatalogCache::maintain_locked() {
     changes_.fetch_add(1);  // Index::ready has changed
     LDB_TRY(current().status());
   }
+  LDB_TRY(check_foreign_keys());
   return sweep();
+}
+
+/// After indexes were built, since that is how rows that refer to others are found.
+Status CatalogCache::check_foreign_keys() {
+  LDB_ASSIGN_OR_RETURN(const CatalogPtr catalog, current());
+  LDB_ASSIGN_OR_RETURN(const auto checked, rows_->foreign_keys_checked());
+  std::map<TableId, std::uint64_t> wanted;
+  for (const auto& [id, table] : catalog->tables()) {
+    if (const std::uint64_t definition = foreign_key_definition(*catalog, *table); definition != 0) wanted[id] = definition;
+  }
+  for (const auto& [id, definition] : checked) wanted.emplace(id, 0);  // tables that have none any more
+  for (const auto& [id, definition] : wanted) {
+    const auto found = checked.find(id);
+    if (found != checked.end() && found->second == definition && definition != 0) continue;
+    LDB_TRY(rows_->check_foreign_keys(id, definition).with_context("checking foreign keys"));
+  }
+  return {};
 }
 
 Status CatalogCache::build_indexes(bool& built) {

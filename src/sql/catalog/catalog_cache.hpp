@@ -45,6 +45,9 @@ class CatalogCache final : public RowIndexer {
   Status maintain();
 
   Status index_entries(TableId table, std::string_view key, std::string_view image, std::vector<IndexEntry>& out) const override;
+  Status references(TableId table, std::string_view key, std::string_view image, std::vector<RowReference>& out) const override;
+  Status referrers(TableId table, std::string_view key, std::string_view image, std::vector<RowReference>& out) const override;
+  Result<std::string> primary_key_of_entry(IndexId index, std::string_view entry) const override;
   void catalog_changed(std::uint64_t sequence) override;
 
  private:
@@ -53,6 +56,7 @@ class CatalogCache final : public RowIndexer {
   Status load() LDB_REQUIRES(load_mutex_);
   Status maintain_locked() LDB_REQUIRES(maintain_mutex_);
   Status build_indexes(bool& built) LDB_REQUIRES(maintain_mutex_);
+  Status check_foreign_keys() LDB_REQUIRES(maintain_mutex_);
   Status sweep() LDB_REQUIRES(maintain_mutex_);
   void schedule();
   void run_task();

@@ -3,6 +3,7 @@
 #include <cstdio>
 
 #include "replication/conflict_log.hpp"
+#include "sql/catalog/foreign_keys.hpp"
 #include "sql/catalog/row_codec.hpp"
 #include "sql/catalog/system_tables.hpp"
 #include "sql/exec/exec_context.hpp"
@@ -118,9 +119,19 @@ Result<Rows> conflicts(SharedState& shared, ExecContext& context) {
       const auto [owner, place] = context.catalog->find_index(*record.index);
       index = Value(owner ? owner->indexes[place].name : hex(record.index->value));
     }
+    std::shared_ptr<const Table> parent;
+    if (record.constraint) {
+      index = Value(hex(record.constraint->value));
+      for (const TableConstraint& constraint : table ? table->constraints : std::vector<TableConstraint>()) {
+        if (constraint_id(table->id, constraint.name) != record.constraint) continue;
+        index = Value(constraint.name);
+        parent = context.catalog->find_table(constraint.referenced);
+      }
+    }
     const bool whole_row = !record.column && record.kind == ConflictKind::kBirth;
-    Value winner_value = record.kind == ConflictKind::kUnique && record.winner_value
-                             ? key_text(table.get(), *record.winner_value)
+    Value winner_value = record.kind == ConflictKind::kUnique && record.winner_value ? key_text(table.get(), *record.winner_value)
+                         : record.kind == ConflictKind::kForeignKey && record.winner_value
+                             ? key_text(parent.get(), *record.winner_value)
                              : cell_text(table.get(), record.column, record.winner_value);
     rows.push_back(
         {Value(std::string(kind_name(record.kind))), table ? Value(table->name.database) : Value(TypeId::kText, {}),

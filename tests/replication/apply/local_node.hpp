@@ -29,6 +29,9 @@ class ApplierReplicator final : public Replicator {
   Status readable() const override { return readable_now; }
   ReplicationStatus status() const override { return {}; }
   Status build_index(TableId table, IndexId index) override { return applier_.build_index(table, index); }
+  Status check_foreign_keys(TableId child, std::uint64_t definition) override {
+    return applier_.check_foreign_keys(child, definition);
+  }
   void handle(const NodeId&, Request, Responder respond) override { respond(Status(StatusCode::kUnsupported, "no peers")); }
 
   Status readable_now;
