@@ -12,5 +12,5 @@ configure_package_config_file(cmake/ldbConfig.cmake.in ${CMAKE_CURRENT_BINARY_DI
 write_basic_package_version_file(${CMAKE_CURRENT_BINARY_DIR}/ldbConfigVersion.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/ldbConfig.cmake ${CMAKE_CURRENT_BINARY_DIR}/ldbConfigVersion.cmake DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/ldb)
 if(TARGET ldbsh)
-  install(TARGETS ldbsh RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+  install(TARGETS ldbsh ldbdump RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 endif()

@@ -33,6 +33,11 @@ if(NOT LDB_SANITIZE AND LDB_BUILD_EXAMPLES AND NOT LDB_PLANTED_BUGS)
   set_tests_properties(project.postgres PROPERTIES TIMEOUT 600 LABELS project)
 endif()
 
+if(TARGET ldbdump)
+  add_test(NAME project.ldbdump COMMAND ${PROJECT_SOURCE_DIR}/tests/project/ldbdump_test.sh $<TARGET_FILE:ldbsh> $<TARGET_FILE:ldbdump>)
+  set_tests_properties(project.ldbdump PROPERTIES TIMEOUT 60 LABELS project)
+endif()
+
 # kill -9 of a writing process; scripts/torture runs more rounds.
 ldb_executable(torture SOURCES torture/torture.cpp LIBS ldb)
 if(NOT LDB_SANITIZE)

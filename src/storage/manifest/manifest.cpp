@@ -48,27 +48,6 @@ Outcome read_record(std::string_view bytes, std::uint64_t offset, std::uint64_t 
   return load_u64(p + 16) == hash64(record.payload, seed) ? Outcome::kRecord : Outcome::kTorn;
 }
 
-/// The number of the manifest that CURRENT names; 0 when there is no CURRENT.
-Result<std::uint64_t> read_current(FileSystem& fs, const std::string& directory) {
-  const std::string path = join_path(directory, kCurrentName);
-  auto contents = fs.read_file(path);
-  if (!contents) {
-    if (contents.error().code() == StatusCode::kNotFound) return std::uint64_t{0};
-    return contents.error();
-  }
-  // "MANIFEST-000001 <16 hex digits>\n"
-  const std::size_t space = contents->find(' ');
-  if (space == std::string::npos) return corrupt(path, 0, "no manifest named");
-  const std::string name = contents->substr(0, space);
-  const FileName file = parse_file_name(name);
-  char expected[24];
-  std::snprintf(expected, sizeof expected, " %016llx\n", static_cast<unsigned long long>(hash64(name)));
-  if (contents->substr(space) != expected || file.type != FileType::kManifest || file.number == 0) {
-    return corrupt(path, 0, "bad checksum");
-  }
-  return file.number;
-}
-
 Status write_current(FileSystem& fs, const std::string& directory, std::uint64_t number) {
   const std::string name = manifest_name(number);
   char checksum[24];
@@ -90,8 +69,9 @@ Status check_new(FileSystem& fs, const std::string& directory) {
 
 class ManifestReader {
  public:
-  ManifestReader(FileSystem& fs, std::string path, LogSink* sink, const std::shared_ptr<ObsoleteTables>& obsolete)
-      : fs_(fs), path_(std::move(path)), sink_(sink), obsolete_(obsolete) {}
+  ManifestReader(FileSystem& fs, std::string path, LogSink* sink, const std::shared_ptr<ObsoleteTables>& obsolete,
+                 SeeManifestRecord see = nullptr)
+      : fs_(fs), path_(std::move(path)), sink_(sink), obsolete_(obsolete), see_(std::move(see)) {}
 
   Result<ManifestState> run(std::uint64_t number) {
     auto contents = fs_.read_file(path_);
@@ -114,7 +94,7 @@ class ManifestReader {
         break;
       }
       vouched = std::max(vouched, record.vouched);
-      LDB_TRY(apply(record.payload, offset));
+      LDB_TRY(apply(record, offset));
       offset += kRecordBytes + record.payload.size();
       ++records;
     }
@@ -135,9 +115,10 @@ class ManifestReader {
     return {};
   }
 
-  Status apply(std::string_view payload, std::uint64_t offset) {
-    auto edit = VersionEdit::decode(payload);
+  Status apply(const Record& record, std::uint64_t offset) {
+    auto edit = VersionEdit::decode(record.payload);
     if (!edit) return corrupt(path_, offset, std::string(edit.error().message()));
+    if (see_) see_(offset, record.vouched, record.payload.empty() ? nullptr : &*edit);
     auto version = apply_edit(*state_.version, *edit, obsolete_);
     if (!version) return corrupt(path_, offset, std::string(version.error().message()));
     state_.version = std::move(*version);
@@ -164,11 +145,32 @@ class ManifestReader {
   const std::string path_;
   LogSink* const sink_;
   const std::shared_ptr<ObsoleteTables>& obsolete_;
+  const SeeManifestRecord see_;
   std::string bytes_;
   ManifestState state_;
 };
 
 }  // namespace
+
+Result<std::uint64_t> read_current(FileSystem& fs, const std::string& directory) {
+  const std::string path = join_path(directory, kCurrentName);
+  auto contents = fs.read_file(path);
+  if (!contents) {
+    if (contents.error().code() == StatusCode::kNotFound) return std::uint64_t{0};
+    return contents.error();
+  }
+  // "MANIFEST-000001 <16 hex digits>\n"
+  const std::size_t space = contents->find(' ');
+  if (space == std::string::npos) return corrupt(path, 0, "no manifest named");
+  const std::string name = contents->substr(0, space);
+  const FileName file = parse_file_name(name);
+  char expected[24];
+  std::snprintf(expected, sizeof expected, " %016llx\n", static_cast<unsigned long long>(hash64(name)));
+  if (contents->substr(space) != expected || file.type != FileType::kManifest || file.number == 0) {
+    return corrupt(path, 0, "bad checksum");
+  }
+  return file.number;
+}
 
 void ManifestState::note(const VersionEdit& edit) {
   if (edit.next_file_number) next_file_number = std::max(next_file_number, *edit.next_file_number);
@@ -200,6 +202,12 @@ Result<ManifestState> read_manifest(FileSystem& fs, const std::string& directory
     return state;
   }
   return ManifestReader(fs, join_path(directory, manifest_name(number)), sink, obsolete).run(number);
+}
+
+Result<ManifestState> walk_manifest(FileSystem& fs, const std::string& directory, std::uint64_t number, LogSink* sink,
+                                    const SeeManifestRecord& see) {
+  const auto obsolete = std::make_shared<ObsoleteTables>();
+  return ManifestReader(fs, join_path(directory, manifest_name(number)), sink, obsolete, see).run(number);
 }
 
 Result<std::unique_ptr<ManifestWriter>> ManifestWriter::create(FileSystem& fs, const std::string& directory, std::uint64_t number,

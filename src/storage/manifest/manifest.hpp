@@ -1,6 +1,7 @@
 // The manifest: a log of version edits, and CURRENT, which names it (docs/formats/manifest.md).
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -29,6 +30,14 @@ struct ManifestState {
 /// last edit, which nothing can have relied on yet, is cut and reported to the sink.
 Result<ManifestState> read_manifest(FileSystem& fs, const std::string& directory, LogSink* sink,
                                     const std::shared_ptr<ObsoleteTables>& obsolete);
+
+/// One record of a manifest as it stands in the file; `edit` is null for a mark.
+using SeeManifestRecord = std::function<void(std::uint64_t offset, std::uint64_t vouched, const VersionEdit* edit)>;
+/// Like read_manifest(), for one manifest file by its number, whatever CURRENT says; shows every record on the way.
+Result<ManifestState> walk_manifest(FileSystem& fs, const std::string& directory, std::uint64_t number, LogSink* sink,
+                                    const SeeManifestRecord& see);
+/// The number of the manifest that CURRENT names; 0 when there is no CURRENT.
+Result<std::uint64_t> read_current(FileSystem& fs, const std::string& directory);
 
 /// Appends edits. One thread at a time. After a failure it takes no more edits: reopen (a new manifest is written then).
 class ManifestWriter {
