@@ -13,6 +13,7 @@ ldb::EngineOptions engine_options(const StoreConfig& config) {
   ldb::EngineOptions options;
   options.block_cache_bytes = config.cache_bytes;
   options.memtable_bytes = config.memtable_bytes;
+  options.max_log_bytes = 0;  // nobody reads the change log
   return options;
 }
 
@@ -57,7 +58,6 @@ class LdbStore final : public Store {
     return seen;
   }
   void settle() override {
-    engine_->release_log(engine_->log_end());  // nobody replicates from it
     check(engine_->flush());
     check(engine_->compact({}));
   }

@@ -193,6 +193,8 @@ struct EngineOptions {
   LogSink* log_sink = nullptr;
   EngineListener* listener = nullptr;
   unsigned background_threads = 2;
+  unsigned max_subcompactions = 2;                ///< ranges that one compaction merges at the same time, where threads are free
+  std::uint64_t compaction_bytes_per_second = 0;  ///< written by compactions; 0: no limit
   std::size_t memtable_bytes = 8 << 20;
   std::size_t block_cache_bytes = 32 << 20;
   std::size_t block_bytes = 4096;

@@ -1,4 +1,4 @@
-// Background work: flush of memtables, compaction, upkeep of the log.
+// Background work: scheduling, flush of memtables, upkeep of the log.
 #include <algorithm>
 
 #include "storage/compaction/entry_sieve.hpp"
@@ -13,19 +13,6 @@ namespace {
 
 constexpr std::int64_t kRetryNs = 100 * rt::kMillisecond;
 constexpr std::uint64_t kMaxManifestBytes = 4 << 20;
-
-void collect(const std::shared_ptr<const FragmentedTombstones>& list, std::vector<RangeTombstone>& out) {
-  if (!list) return;
-  for (const auto& fragment : list->fragments()) {
-    for (const std::uint64_t sequence : fragment.sequences) out.push_back({fragment.start, fragment.end, sequence});
-  }
-}
-
-std::uint64_t bytes_of(const std::vector<TablePtr>& tables) {
-  std::uint64_t total = 0;
-  for (const TablePtr& table : tables) total += table->meta.file_size;
-  return total;
-}
 
 /// Feeds the survivors of `entries` to `writer`.
 Status sift(InternalIterator& entries, EntrySieve& sieve, TableSetWriter& writer) {
@@ -131,10 +118,10 @@ void LsmEngine::remove_obsolete_files() {
   }
 }
 
-TableOptions LsmEngine::table_options(int level) const {
+TableOptions LsmEngine::table_options(bool compressed) const {
   TableOptions result;
   result.block_bytes = options_.block_bytes;
-  result.compression_level = level >= kFirstCompressedLevel ? options_.compression_level : 0;
+  result.compression_level = compressed ? options_.compression_level : 0;
   result.bloom_bits_per_key = options_.bloom_bits_per_key;
   return result;
 }
@@ -186,7 +173,7 @@ Status LsmEngine::write_memtables(const std::vector<std::shared_ptr<Memtable>>& 
   std::uint64_t entries = 0;
   for (const auto& memtable : memtables) {
     sources.push_back(memtable->iterate());
-    collect(memtable->tombstones(), raw);
+    if (const auto list = memtable->tombstones()) list->append_to(raw);
     entries += memtable->entries();
     edit.last_sequence = std::max(edit.last_sequence.value_or(0), memtable->last_sequence());
   }
@@ -200,7 +187,7 @@ Status LsmEngine::write_memtables(const std::vector<std::shared_ptr<Memtable>>& 
   TableSetWriter::Options writer_options;
   writer_options.file_system = &fs_;
   writer_options.directory = directory_;
-  writer_options.table = table_options(0);
+  writer_options.table = table_options(false);
   writer_options.new_number = [this] { return next_file_number_.fetch_add(1); };
   writer_options.tombstones = sieve.surviving_tombstones();
   TableSetWriter writer(std::move(writer_options));
@@ -231,155 +218,6 @@ Status LsmEngine::flush() {
     schedule();
     changed_.wait_until(mutex_, rt::monotonic_ns() + 10 * rt::kMillisecond);
   }
-}
-
-// Compaction.
-
-void LsmEngine::run_compaction() {
-  std::optional<CompactionJob> job;
-  {
-    rt::MutexLock lock(mutex_);
-    if (!stopping_) job = picker_.pick(*read_state()->version);
-    if (job) {
-      for (const TablePtr& table : job->inputs) table->being_compacted = true;
-      for (const TablePtr& table : job->below) table->being_compacted = true;
-    }
-  }
-  Status status;
-  if (job) status = compact_tables(*job);
-  if (status.code() != StatusCode::kAborted) tell_error(status);
-  {
-    rt::MutexLock lock(mutex_);
-    if (job) {
-      for (const TablePtr& table : job->inputs) table->being_compacted = false;
-      for (const TablePtr& table : job->below) table->being_compacted = false;
-    }
-    if (status.code() != StatusCode::kAborted)
-      note_failure(compaction_failure_, status, "compaction failed; it will be tried again");
-  }
-  job.reset();  // its tables may be the last users
-  remove_obsolete_files();
-  rt::MutexLock lock(mutex_);
-  compaction_running_ = false;
-  task_done();
-}
-
-Status LsmEngine::compact_tables(const CompactionJob& job) {
-  VersionEdit edit;
-  const std::int64_t started = rt::monotonic_ns();
-  tell_compaction(EngineEventKind::kCompactionBegun, job, edit, started, {});
-  const Status status = compact_tables(job, edit);
-  tell_compaction(EngineEventKind::kCompactionFinished, job, edit, started, status);
-  return status;
-}
-
-Status LsmEngine::compact_tables(const CompactionJob& job, VersionEdit& edit) {
-  for (const TablePtr& table : job.inputs) edit.removed.push_back({job.level, table->meta.number});
-  for (const TablePtr& table : job.below) edit.removed.push_back({job.output_level, table->meta.number});
-  if (job.move) {
-    edit.added.push_back({job.output_level, job.inputs[0]->meta});
-    counters_.moves.fetch_add(1, std::memory_order_relaxed);
-    return install(edit, 0);
-  }
-  LDB_TRY(write_compaction(job, edit));
-  LDB_TRY(install(edit, 0));
-  counters_.compactions.fetch_add(1, std::memory_order_relaxed);
-  counters_.compaction_read_bytes.fetch_add(bytes_of(job.inputs) + bytes_of(job.below), std::memory_order_relaxed);
-  for (const auto& added : edit.added)
-    counters_.compaction_write_bytes.fetch_add(added.table.file_size, std::memory_order_relaxed);
-  return {};
-}
-
-Status LsmEngine::write_compaction(const CompactionJob& job, VersionEdit& edit) {
-  std::vector<std::unique_ptr<InternalIterator>> sources;
-  std::vector<RangeTombstone> raw;
-  const auto add_source = [&](int level, const std::vector<TablePtr>& tables) -> Status {
-    if (tables.empty()) return {};
-    for (const TablePtr& table : tables) {
-      if (level > 0 && table->meta.range_tombstones == 0) continue;
-      LDB_ASSIGN_OR_RETURN(const auto reader, table_cache_.find(table));
-      collect(reader->tombstones(), raw);
-      if (level == 0) sources.push_back(reader->iterate(false));
-    }
-    if (level > 0) sources.push_back(new_level_iterator(table_cache_, tables, false));
-    return {};
-  };
-  LDB_TRY(add_source(job.level, job.inputs));
-  LDB_TRY(add_source(job.output_level, job.below));
-
-  std::shared_ptr<const Version> version;
-  EntrySieve::Options sieve_options;
-  {
-    rt::MutexLock lock(mutex_);
-    version = read_state()->version;
-    sieve_options.policy = policy_;
-  }
-  const FragmentedTombstones tombstones(std::move(raw));
-  sieve_options.views = views_.list(published_);
-  sieve_options.tombstones = tombstones.empty() ? nullptr : &tombstones;
-  sieve_options.nothing_below = [&](std::string_view lower, std::string_view upper) {
-    return !version->overlaps_below(job.output_level, lower, upper);
-  };
-  EntrySieve sieve(std::move(sieve_options));
-  TableSetWriter::Options writer_options;
-  writer_options.file_system = &fs_;
-  writer_options.directory = directory_;
-  writer_options.table = table_options(job.output_level);
-  writer_options.target_bytes = std::max<std::uint64_t>(2 * options_.memtable_bytes, 1 << 20);
-  writer_options.new_number = [this] { return next_file_number_.fetch_add(1); };
-  writer_options.tombstones = sieve.surviving_tombstones();
-  TableSetWriter writer(std::move(writer_options));
-  const auto merged = new_merging_iterator(std::move(sources));
-  std::uint64_t steps = 0;
-  for (merged->seek_to_first(); merged->valid(); merged->next()) {
-    if ((++steps & 0x3ff) == 0) {
-      rt::MutexLock lock(mutex_);
-      if (stopping_) return Status(StatusCode::kAborted, "engine is closing");
-    }
-    const EntrySieve::Verdict verdict = sieve.judge(merged->key(), merged->tag(), merged->value());
-    if (!verdict.keep) continue;
-    LDB_TRY(writer.add(merged->key(), verdict.tag, verdict.drop_value ? std::string_view() : merged->value()));
-  }
-  LDB_TRY(merged->status());
-  LDB_ASSIGN_OR_RETURN(auto tables, writer.finish());
-  for (TableMeta& table : tables) edit.added.push_back({job.output_level, std::move(table)});
-  counters_.entries_dropped.fetch_add(sieve.dropped(), std::memory_order_relaxed);
-  return {};
-}
-
-Status LsmEngine::compact_level_range(int level, const KeyRange& range) {
-  rt::MutexLock lock(mutex_);
-  // One compaction at a time; this one runs on the caller's thread.
-  while (compaction_running_) {
-    LDB_TRY(usable());
-    changed_.wait_until(mutex_, rt::monotonic_ns() + 10 * rt::kMillisecond);
-  }
-  LDB_TRY(usable());
-  const auto version = read_state()->version;
-  int deepest = 1;
-  for (int l = 1; l < kLevels; ++l) {
-    if (!version->levels[static_cast<std::size_t>(l)].empty()) deepest = l;
-  }
-  if (level > deepest) return {};
-  const int output = level < deepest || level == 0 ? level + 1 : level;
-  auto job = picker_.pick_range(*version, level, output, range);
-  if (!job) return {};
-  compaction_running_ = true;
-  ++tasks_;
-  lock.unlock();
-  const Status status = compact_tables(*job);
-  job.reset();
-  remove_obsolete_files();
-  lock.lock();
-  compaction_running_ = false;
-  task_done();
-  return status;
-}
-
-Status LsmEngine::compact(const KeyRange& range) {
-  LDB_TRY(flush());
-  for (int level = 0; level < kLevels; ++level) LDB_TRY(compact_level_range(level, range));
-  return {};
 }
 
 // Log.

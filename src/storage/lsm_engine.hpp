@@ -16,6 +16,7 @@
 #include "storage/cache/block_cache.hpp"
 #include "storage/cache/table_cache.hpp"
 #include "storage/compaction/compaction_picker.hpp"
+#include "storage/compaction/rate_limiter.hpp"
 #include "storage/manifest/manifest.hpp"
 #include "storage/memtable/memtable.hpp"
 #include "storage/open_views.hpp"
@@ -128,7 +129,13 @@ class LsmEngine final : public StorageEngine {
   Status compact_tables(const CompactionJob& job);
   Status compact_tables(const CompactionJob& job, VersionEdit& edit);
   Status write_compaction(const CompactionJob& job, VersionEdit& edit);
-  Status compact_level_range(int level, const KeyRange& range);
+  struct Compaction;
+  void lend_threads(const std::shared_ptr<Compaction>& compaction);
+  void work_on(Compaction& compaction);
+  Status compact_piece(const Compaction& compaction, const std::optional<std::string>& lower,
+                       const std::optional<std::string>& upper, std::vector<TableMeta>& tables);
+  std::uint64_t target_table_bytes() const;
+  Status compact_level_range(int level, const KeyRange& range, std::uint64_t written_since);
   /// Makes the edit durable and current. `flushed`: how many of the oldest immutable memtables it replaces.
   Status install(VersionEdit& edit, std::size_t flushed);
   Status upkeep_log();
@@ -136,7 +143,7 @@ class LsmEngine final : public StorageEngine {
   void note_failure(Status& where, const Status& status, std::string_view what) LDB_REQUIRES(mutex_);
   void set_read_state(std::shared_ptr<const ReadState> state) LDB_REQUIRES(mutex_);
   void update_pressure() LDB_REQUIRES(mutex_);
-  TableOptions table_options(int level) const;
+  TableOptions table_options(bool compressed) const;
 
   // lsm_ingest.cpp
   Status build_run(SortedSource& source, std::uint64_t sequence, std::vector<TableMeta>& tables);
@@ -184,6 +191,7 @@ class LsmEngine final : public StorageEngine {
   BlockCache block_cache_;
   mutable TableCache table_cache_;
   std::unique_ptr<Log> log_;
+  std::unique_ptr<RateLimiter> rate_limiter_;  // of compactions; null: no limit
 
   rt::Atomic<bool> closed_{false};
   rt::Atomic<std::uint64_t> published_{0};  // the newest sequence that readers may see

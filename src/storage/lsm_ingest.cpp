@@ -69,8 +69,8 @@ Status LsmEngine::build_run(SortedSource& source, std::uint64_t sequence, std::v
   TableSetWriter::Options options;
   options.file_system = &fs_;
   options.directory = directory_;
-  options.table = table_options(kLevels - 1);
-  options.target_bytes = std::max<std::uint64_t>(2 * options_.memtable_bytes, 1 << 20);
+  options.table = table_options(true);
+  options.target_bytes = target_table_bytes();
   options.new_number = [this] { return next_file_number_.fetch_add(1); };
   TableSetWriter writer(std::move(options));
   SortedInput input(source);

@@ -18,6 +18,8 @@ Status check_options(const EngineOptions& options) {
   if (options.block_bytes < 256 || options.block_bytes > 16 << 20) return bad("block_bytes must be between 256 and 16 MiB");
   if (options.log_segment_bytes < 16 << 10) return bad("log_segment_bytes must be at least 16 KiB");
   if (options.compression_level < 0 || options.compression_level > 22) return bad("compression_level must be between 0 and 22");
+  if (options.max_subcompactions < 1 || options.max_subcompactions > 64)
+    return bad("max_subcompactions must be between 1 and 64");
   if (options.bloom_bits_per_key > 64) return bad("bloom_bits_per_key must be at most 64");
   if (options.executor == nullptr && (options.background_threads < 1 || options.background_threads > 64)) {
     return bad("background_threads must be between 1 and 64");
@@ -84,6 +86,8 @@ Status LsmEngine::start() {
   }
   LDB_ASSIGN_OR_RETURN(
       log_, Log::open({&fs_, options_.log_sink, directory_, options_.log_segment_bytes, options_.map_log}, std::move(log_state)));
+  if (options_.compaction_bytes_per_second > 0)
+    rate_limiter_ = std::make_unique<RateLimiter>(options_.compaction_bytes_per_second);
   remove_orphans();
   {
     rt::MutexLock lock(queue_mutex_);

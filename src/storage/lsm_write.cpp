@@ -147,6 +147,8 @@ Status LsmEngine::commit_group(const std::vector<LsmWrite*>& group) {
   add_as_leader(counters_.writes, group.size());
   if (switch_wanted && !active_->empty()) {
     LDB_TRY(log_->write_out());
+    // Whoever asks for a flush wants the space of the log back, too.
+    if (log_->position().offset > options_.log_segment_bytes / 16) LDB_TRY(log_->start_segment());
     rt::MutexLock lock(mutex_);
     switch_memtable();
   }
@@ -214,8 +216,8 @@ Status LsmEngine::throttle() {
     if (stalled_since_.load(std::memory_order_relaxed) != 0) tell_stall(false);
     return usable();
   }
-  constexpr std::size_t kSlowImmutables = 3;
-  constexpr std::size_t kStopImmutables = 5;
+  constexpr std::size_t kSlowImmutables = 2;
+  constexpr std::size_t kStopImmutables = 3;
   constexpr std::size_t kSlowTables = 12;
   constexpr std::size_t kStopTables = 24;
   const std::int64_t start = rt::monotonic_ns();

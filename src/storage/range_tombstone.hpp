@@ -34,6 +34,11 @@ class FragmentedTombstones {
   std::uint64_t covering(std::string_view key, std::uint64_t visible) const;
   /// The oldest tombstone over `key` above `sequence`; 0 when there is none.
   std::uint64_t next_above(std::string_view key, std::uint64_t sequence) const;
+  void append_to(std::vector<RangeTombstone>& out) const {
+    for (const Fragment& fragment : fragments_) {
+      for (const std::uint64_t sequence : fragment.sequences) out.push_back({fragment.start, fragment.end, sequence});
+    }
+  }
   std::size_t memory_usage() const;
 
  private:

@@ -22,16 +22,37 @@ void add_below(const Version& version, CompactionJob& job) {
 
 }  // namespace
 
-std::uint64_t CompactionPicker::target_bytes(int level) const {
-  std::uint64_t bytes = base_bytes_;
-  for (int l = 1; l < level; ++l) bytes *= kFanOut;
-  return bytes;
+CompactionPicker::Shape CompactionPicker::shape(const Version& version) const {
+  Shape shape;
+  std::array<std::uint64_t, kLevels> ideal{};
+  std::uint64_t largest = 0;
+  for (int level = 1; level < kLevels; ++level) largest = std::max(largest, version.level_bytes(level));
+  std::uint64_t bytes = std::max(largest, base_bytes_);
+  for (int level = kLevels - 1; level >= 1; --level) {
+    ideal[static_cast<std::size_t>(level)] = bytes;
+    shape.base_level = level;
+    if (bytes <= base_bytes_) break;
+    bytes /= kFanOut;
+  }
+  for (int level = shape.base_level; level < kLevels; ++level) {
+    shape.target_bytes[static_cast<std::size_t>(level)] = std::max(ideal[static_cast<std::size_t>(level)], base_bytes_);
+  }
+  return shape;
+}
+
+bool CompactionPicker::compressed(const Version& version, int level) const {
+  return compress_ && level > 0 && (level == kLevels - 1 || level > shape(version).base_level);
 }
 
 double CompactionPicker::score(const Version& version, int level) const {
   if (level == 0) return static_cast<double>(version.levels[0].size()) / static_cast<double>(kLevel0Trigger);
   if (level >= kLevels - 1) return 0;
-  return static_cast<double>(version.level_bytes(level)) / static_cast<double>(target_bytes(level));
+  const std::uint64_t bytes = version.level_bytes(level);
+  if (bytes == 0) return 0;
+  const std::uint64_t target = shape(version).target_bytes[static_cast<std::size_t>(level)];
+  // What is left above the base level after the tree has shrunk sinks first, or level 0 would have to wait for it.
+  if (target == 0) return 1000;
+  return static_cast<double>(bytes) / static_cast<double>(target);
 }
 
 std::optional<CompactionJob> CompactionPicker::pick(const Version& version) {
@@ -49,7 +70,7 @@ std::optional<CompactionJob> CompactionPicker::pick(const Version& version) {
 bool CompactionPicker::may_move(const Version& version, const TableMeta& table, int output_level) const {
   if (!version.overlapping(output_level, &table.smallest, &table.largest).empty()) return false;
   // A table from the levels that are not compressed is rewritten when it comes to those that are.
-  if (compress_ && output_level >= kFirstCompressedLevel && !table.compressed) return false;
+  if (compressed(version, output_level) && !table.compressed) return false;
   // What lies two levels down would have to be merged at once later.
   if (output_level + 1 >= kLevels) return true;
   std::uint64_t grandparents = 0;
@@ -62,10 +83,14 @@ std::optional<CompactionJob> CompactionPicker::pick_level0(const Version& versio
   const auto& tables = version.levels[0];
   if (tables.empty() || busy(tables)) return std::nullopt;
   CompactionJob job;
-  job.output_level = 1;
+  job.output_level = shape(version).base_level;
+  for (int level = 1; level < job.output_level; ++level) {
+    if (!version.levels[static_cast<std::size_t>(level)].empty()) job.output_level = level;  // not past what is older
+  }
   // Data that came in key order needs no merge: the oldest table just sinks.
   const TablePtr& oldest = tables.back();
-  if (version.overlapping(0, &oldest->meta.smallest, &oldest->meta.largest).size() == 1 && may_move(version, oldest->meta, 1)) {
+  if (version.overlapping(0, &oldest->meta.smallest, &oldest->meta.largest).size() == 1 &&
+      may_move(version, oldest->meta, job.output_level)) {
     job.inputs = {oldest};
     job.move = true;
     return job;
@@ -98,13 +123,14 @@ std::optional<CompactionJob> CompactionPicker::pick_deeper(const Version& versio
 }
 
 std::optional<CompactionJob> CompactionPicker::pick_range(const Version& version, int level, int output_level,
-                                                          const KeyRange& range) const {
+                                                          const KeyRange& range, std::uint64_t written_since) const {
   CompactionJob job;
   job.level = level;
   job.output_level = output_level;
   const std::string* lower = range.lower ? &*range.lower : nullptr;
   const std::string* upper = range.upper ? &*range.upper : nullptr;
   job.inputs = version.overlapping(level, lower, upper);
+  if (level == output_level) std::erase_if(job.inputs, [&](const TablePtr& t) { return t->meta.number >= written_since; });
   if (job.inputs.empty()) return std::nullopt;
   if (level == 0) job.inputs = version.levels[0];  // older tables must not stay above newer data
   add_below(version, job);

@@ -20,7 +20,11 @@ struct CompactionJob {
   bool move = false;             ///< the only input just changes its level
 };
 
-/// Leveled: level 0 by number of tables, deeper ones by size, each ten times the one above. Guarded by the engine's mutex.
+/// Leveled: level 0 by number of tables, deeper ones by size. Sizes are dynamic: the deepest level is as big as it is, each level
+/// above may have a tenth of the one below, and the first that would have less than the base size is the *base level*, into which
+/// level 0 goes; the ones above it stay empty. So all but a ninth of the data is in the deepest level, whatever its size, and
+/// space amplification stays below that (S. Dong et al., "Optimizing Space Amplification in RocksDB", 2017). Guarded by the
+/// engine's mutex.
 class CompactionPicker {
  public:
   static constexpr std::size_t kLevel0Trigger = 4;
@@ -28,13 +32,20 @@ class CompactionPicker {
 
   CompactionPicker(std::uint64_t base_bytes, bool compress) : base_bytes_(base_bytes), compress_(compress) {}
 
-  std::uint64_t target_bytes(int level) const;
+  struct Shape {
+    int base_level = kLevels - 1;
+    std::array<std::uint64_t, kLevels> target_bytes{};  ///< from the base level on; above it 0: such a level should be empty
+  };
+  Shape shape(const Version& version) const;
+  /// Are the tables of this level compressed? All but those of level 0 and of a base level that is not the deepest.
+  bool compressed(const Version& version, int level) const;
   /// Above 1 the level wants a compaction.
   double score(const Version& version, int level) const;
   std::optional<CompactionJob> pick(const Version& version);
-  /// The next step of compacting a range of a level into the one below; with `level` the deepest one in use, rewrites it in
-  /// place.
-  std::optional<CompactionJob> pick_range(const Version& version, int level, int output_level, const KeyRange& range) const;
+  /// Compacts a range of a level into another; the same one to rewrite it in place, without the tables numbered `written_since`
+  /// or higher.
+  std::optional<CompactionJob> pick_range(const Version& version, int level, int output_level, const KeyRange& range,
+                                          std::uint64_t written_since) const;
 
  private:
   std::optional<CompactionJob> pick_level0(const Version& version) const;
@@ -45,8 +56,5 @@ class CompactionPicker {
   const bool compress_;
   std::array<std::string, kLevels> next_key_;  // where the last compaction of each level ended
 };
-
-/// Tables at this level and deeper are compressed.
-constexpr int kFirstCompressedLevel = 2;
 
 }  // namespace ldb::storage

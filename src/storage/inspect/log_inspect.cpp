@@ -105,6 +105,8 @@ class LogCheck {
       }
     }
     for (const std::uint64_t number : *numbers) check_segment(number);
+    // A seal is written only when its successor exists durably.
+    if (!numbers->empty() && sealed_ == numbers->back()) damage_.push_back({path(sealed_ + 1), 0, "log segment is missing"});
     for (const auto& [position, what] : suspects_) {
       if (position < vouched_) {
         damage_.push_back({path(position.segment), position.offset, what + "; the log was synced up to " + text(vouched_)});
@@ -149,6 +151,7 @@ class LogCheck {
     vouched_ = std::max(vouched_, record.vouched);
     if (record.type == RecordType::kSeal) {
       if (record.body_size != 8 || load_u64(reader.body().data()) != number + 1) damaged("bad seal");
+      sealed_ = number;
       return false;
     }
     if (record.type != RecordType::kBatch) return true;
@@ -165,6 +168,7 @@ class LogCheck {
   const std::string directory_;
   LogPosition vouched_;
   std::uint64_t last_sequence_ = 0;
+  std::uint64_t sealed_ = 0;  // the last segment that ends in a seal
   std::vector<std::pair<LogPosition, std::string>> suspects_;
   std::vector<Damage> damage_;
 };

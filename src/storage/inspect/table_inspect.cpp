@@ -33,17 +33,7 @@ class TableCheck {
       return std::move(damage_);
     }
     const TableReader& table = **opened;
-    BlockIterator index(table.index());
-    for (index.seek_to_first(); index.valid(); index.next()) {
-      BlockHandle handle;
-      if (!get_handle(index.value(), handle)) {
-        note(0, "bad block handle in the index");
-        complete_ = false;
-        continue;
-      }
-      check_block(table, handle, index.key(), index.tag());
-    }
-    if (!index.status()) note_status(0, index.status());
+    table.visit_blocks([&](const TableReader::BlockInfo& info) { check_block(table, info); });
     check_tombstones(table);
     check_counts(table);
     return std::move(damage_);
@@ -70,16 +60,14 @@ class TableCheck {
     }
   }
 
-  void check_block(const TableReader& table, BlockHandle handle, std::string_view separator, Tag separator_tag) {
-    auto block = table.read_data_block(handle, true);
-    if (!block) return note_status(handle.offset, block.error());
-    BlockIterator it(std::move(*block));
+  void check_block(const TableReader& table, const TableReader::BlockInfo& info) {
+    if (!info.status) return note_status(info.handle.offset, info.status);
+    BlockIterator it(info.block);
     for (it.seek_to_first(); it.valid(); it.next()) {
-      check_entry(table, handle, it);
-      if (compare_entries(it.key(), it.tag(), separator, separator_tag) > 0)
-        note(handle.offset, "entry behind the index entry of its block");
+      check_entry(table, info.handle, it);
+      if (compare_entries(it.key(), it.tag(), info.separator, info.separator_tag) > 0)
+        note(info.handle.offset, "entry behind the index entry of its block");
     }
-    if (!it.status()) note_status(handle.offset, it.status());
   }
 
   void check_entry(const TableReader& table, BlockHandle handle, const BlockIterator& it) {
@@ -147,7 +135,8 @@ class TableCheck {
 
   const std::string path_;
   const TableMeta* const meta_;
-  BlockCache cache_{4 << 20};  // a lookup beside the walk reads the same block
+  rt::EpochDomain epochs_;
+  BlockCache cache_{4 << 20, epochs_};  // a lookup beside the walk reads the same block
   std::vector<Damage> damage_;
   bool complete_ = true;
   std::string key_;
@@ -170,10 +159,8 @@ Status dump_footer(FileSystem& fs, const std::string& path, const LineSink& out)
   const auto footer = decode_footer({bytes, n}, size);
   if (!footer) return footer.error().with_context(path + ": offset " + std::to_string(size - kFooterBytes));
   out(path + ": table of " + std::to_string(size) + " bytes");
-  const std::pair<const char*, BlockHandle> blocks[] = {{"filter", footer->filter},
-                                                        {"range tombstones", footer->tombstones},
-                                                        {"index", footer->index},
-                                                        {"properties", footer->properties}};
+  const std::pair<const char*, BlockHandle> blocks[] = {
+      {"range tombstones", footer->tombstones}, {"index", footer->index}, {"properties", footer->properties}};
   for (const auto& [name, handle] : blocks) {
     if (handle.size == 0) continue;
     out("  " + std::string(name) + ": offset " + std::to_string(handle.offset) + ", " + std::to_string(handle.size) + " bytes");
@@ -205,25 +192,18 @@ Status dump_table(FileSystem& fs, const std::string& path, bool entries, const L
     }
   }
   Status last;
-  BlockIterator index(table->index());
-  for (index.seek_to_first(); index.valid(); index.next()) {
-    BlockHandle handle;
-    if (!get_handle(index.value(), handle))
-      return Status(StatusCode::kCorruption, path + ": offset 0: bad block handle in the index");
-    out("  block: offset " + std::to_string(handle.offset) + ", " + std::to_string(handle.size) + " bytes, up to " +
-        show_bytes(index.key()));
-    auto block = table->read_data_block(handle, false);
-    if (!block) {
-      out("    " + block.error().to_string());
-      last = block.error();
-      continue;
+  table->visit_blocks([&](const TableReader::BlockInfo& info) {
+    out("  block: offset " + std::to_string(info.handle.offset) + ", " + std::to_string(info.handle.size) + " bytes, up to " +
+        show_bytes(info.separator));
+    if (!info.status) {
+      out("    " + info.status.to_string());
+      last = info.status;
     }
-    if (!entries) continue;
-    BlockIterator it(std::move(*block));
+    if (!entries || !info.block) return;
+    BlockIterator it(info.block);
     for (it.seek_to_first(); it.valid(); it.next()) show_entry(it.key(), it.tag(), it.value(), out);
-    if (!it.status()) last = table->damaged(handle.offset, it.status());
-  }
-  return index.status() ? last : index.status().with_context(path);
+  });
+  return last;
 }
 
 }  // namespace ldb::storage

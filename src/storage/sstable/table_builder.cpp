@@ -103,6 +103,7 @@ Result<BlockHandle> TableBuilder::write_block(std::string contents, BlockLayout 
 
 Status TableBuilder::write_out(bool all) {
   if (buffer_.size() < (all ? 1 : kWriteBytes)) return {};
+  if (options_.rate_limiter != nullptr) options_.rate_limiter->take(buffer_.size());
   LDB_TRY(file_->append(buffer_));
   buffer_.clear();
   return {};

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "ldb/file_system.hpp"
+#include "storage/compaction/rate_limiter.hpp"
 #include "storage/range_tombstone.hpp"
 #include "storage/sstable/block.hpp"
 #include "storage/sstable/bloom_filter.hpp"
@@ -18,6 +19,7 @@ struct TableOptions {
   std::size_t block_bytes = 4096;
   int compression_level = 0;
   unsigned bloom_bits_per_key = 10;
+  RateLimiter* rate_limiter = nullptr;  ///< asked before each write; null: no limit
 };
 
 /// Entries must come in internal order. One thread. A table that was not finished is garbage for its owner to remove.

@@ -198,6 +198,28 @@ std::uint64_t TableReader::approximate_offset(std::string_view key) const {
   return (*p)->offsets[(*p)->index->lower_bound(key, kFirstTag)];
 }
 
+void TableReader::visit_blocks(const std::function<void(const BlockInfo&)>& visit) const {
+  for (std::uint32_t number = 0; number < index_->size(); ++number) {
+    BlockInfo info;
+    const auto p = partition(number);
+    if (!p) {
+      info.status = p.error();
+      visit(info);
+      continue;
+    }
+    BlockIterator index((*p)->index);
+    for (index.seek_to_first(); index.valid(); index.next()) {
+      info.handle = (*p)->block(index.index());
+      info.separator = index.key();
+      info.separator_tag = index.tag();
+      auto block = data_block(**p, index.index(), true, nullptr);
+      info.status = block.error();
+      info.block = block ? std::move(*block) : BlockPtr();
+      visit(info);
+    }
+  }
+}
+
 Result<std::vector<std::pair<std::string, std::string>>> TableReader::properties() const {
   std::vector<std::pair<std::string, std::string>> result;
   if (footer_.properties.size == 0) return result;

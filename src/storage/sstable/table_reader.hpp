@@ -1,6 +1,7 @@
 // Reads a table file.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -37,6 +38,15 @@ class TableReader : public std::enable_shared_from_this<TableReader> {
   /// Where in the file the key would stand.
   std::uint64_t approximate_offset(std::string_view key) const;
   Result<std::vector<std::pair<std::string, std::string>>> properties() const;
+  /// For tools that want to see as much as can be seen of a damaged table.
+  struct BlockInfo {
+    BlockHandle handle;
+    std::string_view separator;  ///< at or behind the last entry, before the next block's first one
+    Tag separator_tag = 0;
+    Status status;   ///< of reading the block, or of the partition that it should stand in
+    BlockPtr block;  ///< null when it could not be read
+  };
+  void visit_blocks(const std::function<void(const BlockInfo&)>& visit) const;
   std::uint64_t number() const { return number_; }
   /// Without the blocks in the cache.
   std::size_t memory_usage() const { return memory_usage_.load(std::memory_order_relaxed); }

@@ -274,7 +274,8 @@ Status Log::close() {
   rt::MutexLock lock(mutex_);
   if (prepared_.file) {
     prepared_.file.reset();
-    (void)options_.file_system->remove(segment_path(prepared_.number));
+    // After a failure a seal that names the next segment may be on disk; recovery removes what it does not need.
+    if (poisoned_) (void)options_.file_system->remove(segment_path(prepared_.number));
   }
   for (const std::string& path : recyclable_) (void)options_.file_system->remove(path);
   recyclable_.clear();

@@ -39,6 +39,8 @@ class Log {
 
   /// writer: adds a record to the buffer, changing the segment when this one is full.
   Status append(RecordType type, std::uint8_t flags, std::uint64_t sequence, std::uint64_t body_checksum, std::string_view body);
+  /// writer: goes on in a new segment, so that all before it can be dropped as a whole.
+  Status start_segment() { return change_segment(); }
   /// writer: hands the buffer to the operating system.
   Status write_out() { return buffer_.empty() ? poisoned() : write_buffer(true); }
   /// writer: write_out() and make everything durable.

@@ -1,0 +1,35 @@
+// Bounds how fast compactions write.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "base/rt/rt.hpp"
+
+namespace ldb::storage {
+
+/// A token bucket that holds a tenth of a second. Any thread; take() sleeps.
+class RateLimiter {
+ public:
+  explicit RateLimiter(std::uint64_t bytes_per_second) : bytes_per_second_(bytes_per_second) {}
+
+  void take(std::uint64_t bytes) {
+    std::int64_t free_at = 0;
+    {
+      rt::MutexLock lock(mutex_);
+      const std::int64_t now = rt::monotonic_ns();
+      const auto cost_ns = static_cast<std::int64_t>(static_cast<double>(bytes) / static_cast<double>(bytes_per_second_) * 1e9);
+      free_at_ns_ = std::max(free_at_ns_, now - rt::kSecond / 10) + cost_ns;
+      free_at = free_at_ns_;
+      if (free_at <= now) return;
+    }
+    rt::sleep_until(free_at);
+  }
+
+ private:
+  const std::uint64_t bytes_per_second_;
+  rt::Mutex mutex_;
+  std::int64_t free_at_ns_ LDB_GUARDED_BY(mutex_) = 0;
+};
+
+}  // namespace ldb::storage

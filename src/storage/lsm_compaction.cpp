@@ -1,0 +1,293 @@
+// Compaction: a job is cut into ranges of keys that are merged independently, on as many threads as are free.
+#include <algorithm>
+
+#include "storage/compaction/entry_sieve.hpp"
+#include "storage/compaction/table_set_writer.hpp"
+#include "storage/file_names.hpp"
+#include "storage/iterator/level_iterator.hpp"
+#include "storage/iterator/merging_iterator.hpp"
+#include "storage/lsm_engine.hpp"
+
+namespace ldb::storage {
+namespace {
+
+std::uint64_t bytes_of(const std::vector<TablePtr>& tables) {
+  std::uint64_t total = 0;
+  for (const TablePtr& table : tables) total += table->meta.file_size;
+  return total;
+}
+
+void set_busy(const CompactionJob& job, bool busy) {
+  for (const auto* tables : {&job.inputs, &job.below}) {
+    for (const TablePtr& table : *tables) table->being_compacted = busy;
+  }
+}
+
+/// Keys that cut the job into at most `most` pieces of about the same size.
+std::vector<std::string> find_cuts(const CompactionJob& job, std::uint64_t piece_bytes, unsigned most) {
+  std::vector<std::pair<std::string, std::uint64_t>> starts;  // of each table, with its size
+  std::uint64_t total = 0;
+  for (const auto* tables : {&job.inputs, &job.below}) {
+    for (const TablePtr& table : *tables) {
+      starts.emplace_back(table->meta.smallest, table->meta.file_size);
+      total += table->meta.file_size;
+    }
+  }
+  const std::uint64_t pieces = std::min<std::uint64_t>(most, total / std::max<std::uint64_t>(piece_bytes, 1));
+  std::vector<std::string> cuts;
+  if (pieces < 2) return cuts;
+  std::sort(starts.begin(), starts.end());
+  std::uint64_t before = 0;
+  for (const auto& [key, bytes] : starts) {
+    // Many tables of level 0 begin at nearly the same key; a cut there would leave an empty piece.
+    if (before >= total * (cuts.size() + 1) / pieces && key != starts.front().first && (cuts.empty() || cuts.back() != key)) {
+      cuts.push_back(key);
+    }
+    before += bytes;
+  }
+  return cuts;
+}
+
+}  // namespace
+
+/// What the pieces of one compaction share. Owned jointly by the threads that work on it: one that comes late finds nothing left.
+struct LsmEngine::Compaction {
+  struct Piece {
+    std::optional<std::string> lower;
+    std::optional<std::string> upper;
+    std::vector<TableMeta> tables;
+    Status status;
+  };
+
+  // Constant while the pieces are worked on. The job outlives them, but not a late thread.
+  const CompactionJob* job = nullptr;
+  std::shared_ptr<const Version> version;
+  std::unique_ptr<FragmentedTombstones> tombstones;  ///< null: none
+  std::vector<std::uint64_t> views;
+  const CollectionPolicy* policy = nullptr;
+  bool compressed = false;
+  std::size_t piece_count = 0;
+
+  rt::Mutex mutex;
+  rt::CondVar changed;
+  std::vector<Piece> pieces;  // each belongs to the thread that took it
+  std::size_t next LDB_GUARDED_BY(mutex) = 0;
+  std::size_t done LDB_GUARDED_BY(mutex) = 0;
+};
+
+void LsmEngine::run_compaction() {
+  std::optional<CompactionJob> job;
+  {
+    rt::MutexLock lock(mutex_);
+    if (!stopping_) job = picker_.pick(*read_state()->version);
+    if (job) set_busy(*job, true);
+  }
+  Status status;
+  if (job) status = compact_tables(*job);
+  {
+    rt::MutexLock lock(mutex_);
+    if (job) set_busy(*job, false);
+    if (status.code() != StatusCode::kAborted)
+      note_failure(compaction_failure_, status, "compaction failed; it will be tried again");
+  }
+  job.reset();  // its tables may be the last users
+  remove_obsolete_files();
+  rt::MutexLock lock(mutex_);
+  compaction_running_ = false;
+  task_done();
+}
+
+Status LsmEngine::compact_tables(const CompactionJob& job) {
+  VersionEdit edit;
+  const std::int64_t started = rt::monotonic_ns();
+  tell_compaction(EngineEventKind::kCompactionBegun, job, edit, started, {});
+  const Status status = compact_tables(job, edit);
+  tell_compaction(EngineEventKind::kCompactionFinished, job, edit, started, status);
+  return status;
+}
+
+Status LsmEngine::compact_tables(const CompactionJob& job, VersionEdit& edit) {
+  for (const TablePtr& table : job.inputs) edit.removed.push_back({job.level, table->meta.number});
+  for (const TablePtr& table : job.below) edit.removed.push_back({job.output_level, table->meta.number});
+  if (job.move) {
+    edit.added.push_back({job.output_level, job.inputs[0]->meta});
+    counters_.moves.fetch_add(1, std::memory_order_relaxed);
+    return install(edit, 0);
+  }
+  LDB_TRY(write_compaction(job, edit));
+  if (Status status = install(edit, 0); !status) return status;
+  counters_.compactions.fetch_add(1, std::memory_order_relaxed);
+  counters_.compaction_read_bytes.fetch_add(bytes_of(job.inputs) + bytes_of(job.below), std::memory_order_relaxed);
+  for (const auto& added : edit.added)
+    counters_.compaction_write_bytes.fetch_add(added.table.file_size, std::memory_order_relaxed);
+  return {};
+}
+
+Status LsmEngine::write_compaction(const CompactionJob& job, VersionEdit& edit) {
+  const auto compaction = std::make_shared<Compaction>();
+  compaction->job = &job;
+  std::vector<RangeTombstone> raw;
+  for (const auto* tables : {&job.inputs, &job.below}) {
+    for (const TablePtr& table : *tables) {
+      if (table->meta.range_tombstones == 0) continue;
+      LDB_ASSIGN_OR_RETURN(const auto reader, table_cache_.find(table));
+      if (reader->tombstones()) reader->tombstones()->append_to(raw);
+    }
+  }
+  if (!raw.empty()) compaction->tombstones = std::make_unique<FragmentedTombstones>(std::move(raw));
+  {
+    rt::MutexLock lock(mutex_);
+    compaction->version = read_state()->version;
+    compaction->policy = policy_;
+    compaction->compressed = picker_.compressed(*compaction->version, job.output_level);
+  }
+  compaction->views = views_.list(published_);
+  const auto cuts = find_cuts(job, target_table_bytes(), options_.max_subcompactions);
+  compaction->pieces.resize(cuts.size() + 1);
+  compaction->piece_count = compaction->pieces.size();
+  for (std::size_t i = 0; i < cuts.size(); ++i) compaction->pieces[i].upper = compaction->pieces[i + 1].lower = cuts[i];
+
+  lend_threads(compaction);
+  work_on(*compaction);
+  rt::MutexLock lock(compaction->mutex);
+  while (compaction->done < compaction->piece_count) compaction->changed.wait(compaction->mutex);
+  Status status;
+  for (Compaction::Piece& piece : compaction->pieces) {
+    if (status) status = piece.status;
+    for (TableMeta& table : piece.tables) edit.added.push_back({job.output_level, std::move(table)});
+  }
+  if (status) return {};
+  for (const auto& added : edit.added) (void)fs_.remove(path(table_name(added.table.number)));
+  edit.added.clear();
+  return status;
+}
+
+/// Asks for help with all pieces but one. Threads that are busy elsewhere come too late, and that is all right.
+void LsmEngine::lend_threads(const std::shared_ptr<Compaction>& compaction) {
+  rt::MutexLock lock(mutex_);
+  for (std::size_t i = 1; i < compaction->piece_count && !stopping_; ++i) {
+    const bool taken = executor_->submit(TaskPriority::kLow, [this, compaction] {
+      work_on(*compaction);
+      rt::MutexLock done_lock(mutex_);
+      --tasks_;
+      changed_.notify_all();
+    });
+    if (!taken) return;
+    ++tasks_;
+  }
+}
+
+void LsmEngine::work_on(Compaction& compaction) {
+  rt::MutexLock lock(compaction.mutex);
+  while (compaction.next < compaction.piece_count) {
+    Compaction::Piece& piece = compaction.pieces[compaction.next++];
+    lock.unlock();
+    piece.status = compact_piece(compaction, piece.lower, piece.upper, piece.tables);
+    lock.lock();
+    ++compaction.done;
+    compaction.changed.notify_all();
+  }
+}
+
+Status LsmEngine::compact_piece(const Compaction& compaction, const std::optional<std::string>& lower,
+                                const std::optional<std::string>& upper, std::vector<TableMeta>& tables) {
+  const CompactionJob& job = *compaction.job;
+  std::vector<std::unique_ptr<InternalIterator>> sources;
+  const auto add_source = [&](int level, const std::vector<TablePtr>& inputs) -> Status {
+    if (inputs.empty()) return {};
+    if (level > 0) {
+      sources.push_back(new_level_iterator(table_cache_, inputs, false));
+      return {};
+    }
+    for (const TablePtr& table : inputs) {
+      LDB_ASSIGN_OR_RETURN(const auto reader, table_cache_.find(table));
+      sources.push_back(reader->iterate(false));
+    }
+    return {};
+  };
+  LDB_TRY(add_source(job.level, job.inputs));
+  LDB_TRY(add_source(job.output_level, job.below));
+
+  EntrySieve::Options sieve_options;
+  sieve_options.views = compaction.views;
+  sieve_options.policy = compaction.policy;
+  sieve_options.tombstones = compaction.tombstones.get();
+  sieve_options.nothing_below = [&](std::string_view from, std::string_view to) {
+    return !compaction.version->overlaps_below(job.output_level, from, to);
+  };
+  EntrySieve sieve(std::move(sieve_options));
+  TableSetWriter::Options writer_options;
+  writer_options.file_system = &fs_;
+  writer_options.directory = directory_;
+  writer_options.table = table_options(compaction.compressed);
+  writer_options.table.rate_limiter = rate_limiter_.get();
+  writer_options.target_bytes = target_table_bytes();
+  writer_options.new_number = [this] { return next_file_number_.fetch_add(1); };
+  for (FragmentedTombstones::Fragment& fragment : sieve.surviving_tombstones()) {
+    if (lower && fragment.start < *lower) fragment.start = *lower;
+    if (upper && fragment.end > *upper) fragment.end = *upper;
+    if (fragment.start < fragment.end) writer_options.tombstones.push_back(std::move(fragment));
+  }
+  TableSetWriter writer(std::move(writer_options));
+  const auto merged = new_merging_iterator(std::move(sources));
+  std::uint64_t steps = 0;
+  for (lower ? merged->seek(*lower, kFirstTag) : merged->seek_to_first(); merged->valid(); merged->next()) {
+    if (upper && merged->key() >= *upper) break;
+    if ((++steps & 0x3ff) == 0) {
+      rt::MutexLock lock(mutex_);
+      if (stopping_) return Status(StatusCode::kAborted, "engine is closing");
+    }
+    const EntrySieve::Verdict verdict = sieve.judge(merged->key(), merged->tag(), merged->value());
+    if (!verdict.keep) continue;
+    LDB_TRY(writer.add(merged->key(), verdict.tag, verdict.drop_value ? std::string_view() : merged->value()));
+  }
+  LDB_TRY(merged->status());
+  LDB_ASSIGN_OR_RETURN(tables, writer.finish());
+  counters_.entries_dropped.fetch_add(sieve.dropped(), std::memory_order_relaxed);
+  return {};
+}
+
+std::uint64_t LsmEngine::target_table_bytes() const {
+  return std::clamp<std::uint64_t>(options_.memtable_bytes, 1 << 20, 64 << 20);
+}
+
+/// Compacts the range of one level on the caller's thread. `written_since`: number of the first table that this call may have
+/// made.
+Status LsmEngine::compact_level_range(int level, const KeyRange& range, std::uint64_t written_since) {
+  rt::MutexLock lock(mutex_);
+  while (compaction_running_) {
+    LDB_TRY(usable());
+    changed_.wait_until(mutex_, rt::monotonic_ns() + 10 * rt::kMillisecond);
+  }
+  LDB_TRY(usable());
+  if (stopping_) return Status(StatusCode::kAborted, "storage engine is closed");
+  const auto version = read_state()->version;
+  int output = std::min(level + 1, kLevels - 1);
+  if (level == 0) {
+    output = picker_.shape(*version).base_level;
+    for (int l = 1; l < output; ++l) {
+      if (!version->levels[static_cast<std::size_t>(l)].empty()) output = l;
+    }
+  }
+  auto job = picker_.pick_range(*version, level, output, range, written_since);
+  if (!job) return {};
+  compaction_running_ = true;
+  ++tasks_;
+  lock.unlock();
+  const Status status = compact_tables(*job);
+  job.reset();
+  remove_obsolete_files();
+  lock.lock();
+  compaction_running_ = false;
+  task_done();
+  return status;
+}
+
+Status LsmEngine::compact(const KeyRange& range) {
+  LDB_TRY(flush());
+  const std::uint64_t written_since = next_file_number_.load();
+  for (int level = 0; level < kLevels; ++level) LDB_TRY(compact_level_range(level, range, written_since));
+  return {};
+}
+
+}  // namespace ldb::storage
