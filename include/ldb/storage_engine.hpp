@@ -195,6 +195,10 @@ struct EngineOptions {
   unsigned background_threads = 2;
   unsigned max_subcompactions = 2;                ///< ranges that one compaction merges at the same time, where threads are free
   std::uint64_t compaction_bytes_per_second = 0;  ///< written by compactions; 0: no limit
+  /// One bound for everything: memtables (a half, in four), cached blocks (three eighths), indexes and filters of open tables (an
+  /// eighth). Replaces the next two when it is not 0; at least 4 MiB. StorageEngine::memory_usage() reports what is used. What a
+  /// single operation needs for itself is not counted.
+  std::size_t memory_budget_bytes = 0;
   std::size_t memtable_bytes = 8 << 20;
   std::size_t block_cache_bytes = 32 << 20;
   std::size_t block_bytes = 4096;

@@ -11,9 +11,24 @@ namespace ldb::storage {
 namespace {
 
 constexpr std::size_t kMaxOpenTables = 512;
+constexpr std::size_t kLeastTableBytes = 64 << 20;  // for indexes and filters, when there is no budget
+
+EngineOptions with_budget(EngineOptions options) {
+  if (options.memory_budget_bytes == 0) return options;
+  options.memtable_bytes = options.memory_budget_bytes / 8;
+  options.block_cache_bytes = options.memory_budget_bytes * 3 / 8;
+  return options;
+}
+
+std::size_t open_table_bytes(const EngineOptions& options) {
+  if (options.memory_budget_bytes != 0) return options.memory_budget_bytes / 8;
+  return std::max(options.block_cache_bytes, kLeastTableBytes);
+}
 
 Status check_options(const EngineOptions& options) {
   const auto bad = [](const char* what) { return Status(StatusCode::kInvalidArgument, std::string("EngineOptions: ") + what); };
+  if (options.memory_budget_bytes != 0 && options.memory_budget_bytes < 4 << 20)
+    return bad("memory_budget_bytes must be at least 4 MiB");
   if (options.memtable_bytes < 16 << 10) return bad("memtable_bytes must be at least 16 KiB");
   if (options.block_bytes < 256 || options.block_bytes > 16 << 20) return bad("block_bytes must be between 256 and 16 MiB");
   if (options.log_segment_bytes < 16 << 10) return bad("log_segment_bytes must be at least 16 KiB");
@@ -31,13 +46,13 @@ Status check_options(const EngineOptions& options) {
 
 LsmEngine::LsmEngine(std::string directory, const EngineOptions& options)
     : directory_(std::move(directory)),
-      options_(options),
+      options_(with_budget(options)),
       fs_(options.file_system != nullptr ? *options.file_system : posix_file_system()),
       executor_(options.executor),
       obsolete_(std::make_shared<ObsoleteTables>()),
-      block_cache_(options.block_cache_bytes, epochs_),
-      table_cache_(fs_, directory_, kMaxOpenTables, block_cache_),
-      picker_(8 * std::uint64_t{options.memtable_bytes}, options.compression_level > 0) {}
+      block_cache_(options_.block_cache_bytes, epochs_),
+      table_cache_(fs_, directory_, {kMaxOpenTables, open_table_bytes(options_)}, block_cache_),
+      picker_(8 * std::uint64_t{options_.memtable_bytes}, options_.compression_level > 0) {}
 
 Result<std::unique_ptr<StorageEngine>> LsmEngine::open(const std::string& directory, const EngineOptions& options) {
   LDB_TRY(check_options(options));

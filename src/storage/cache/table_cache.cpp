@@ -7,8 +7,11 @@
 
 namespace ldb::storage {
 
-TableCache::TableCache(FileSystem& fs, std::string directory, std::size_t max_open, BlockCache& blocks)
-    : fs_(fs), directory_(std::move(directory)), max_per_shard_(std::max<std::size_t>(1, max_open / kShards)), blocks_(blocks) {}
+TableCache::TableCache(FileSystem& fs, std::string directory, Bounds bounds, BlockCache& blocks)
+    : fs_(fs),
+      directory_(std::move(directory)),
+      bounds_{std::max<std::size_t>(1, bounds.tables / kShards), bounds.bytes / kShards},
+      blocks_(blocks) {}
 
 Result<std::shared_ptr<const TableReader>> TableCache::find(const TablePtr& file) {
   const std::uint64_t number = file->meta.number;
@@ -35,7 +38,7 @@ Result<std::shared_ptr<const TableReader>> TableCache::find(const TablePtr& file
     shard.queue.push_front({file, *opened});
     shard.index[number] = shard.queue.begin();
     file->reader.store(opened->get(), std::memory_order_seq_cst);
-    for (std::size_t rounds = shard.queue.size(); shard.queue.size() > max_per_shard_; --rounds) {
+    for (std::size_t rounds = shard.queue.size(); is_over(shard); rounds -= rounds > 1 ? 1 : 0) {
       const auto oldest = std::prev(shard.queue.end());
       if (rounds > 1 && oldest->table->recently_used().exchange(false, std::memory_order_relaxed)) {
         shard.queue.splice(shard.queue.begin(), shard.queue, oldest);
@@ -77,11 +80,21 @@ void TableCache::clear() {
   }
 }
 
+bool TableCache::is_over(const Shard& shard) const {
+  return shard.queue.size() > bounds_.tables || (shard.queue.size() > 1 && bytes_of(shard) > bounds_.bytes);
+}
+
+std::size_t TableCache::bytes_of(const Shard& shard) {
+  std::size_t total = 0;
+  for (const Entry& entry : shard.queue) total += entry.table->memory_usage();
+  return total;
+}
+
 std::size_t TableCache::memory_usage() const {
   std::size_t total = 0;
   for (const Shard& shard : shards_) {
     rt::MutexLock lock(shard.mutex);
-    for (const Entry& entry : shard.queue) total += entry.table->memory_usage();
+    total += bytes_of(shard);
   }
   return total;
 }

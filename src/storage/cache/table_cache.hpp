@@ -1,4 +1,4 @@
-// Open tables, bounded in number.
+// Open tables, bounded in number and in memory.
 #pragma once
 
 #include <array>
@@ -16,7 +16,11 @@ namespace ldb::storage {
 /// left. A reader under a guard finds an open table through TableFile::reader without coming here.
 class TableCache {
  public:
-  TableCache(FileSystem& fs, std::string directory, std::size_t max_open, BlockCache& blocks);
+  struct Bounds {
+    std::size_t tables;
+    std::size_t bytes;  ///< indexes and filters; checked when a table is opened
+  };
+  TableCache(FileSystem& fs, std::string directory, Bounds bounds, BlockCache& blocks);
 
   Result<std::shared_ptr<const TableReader>> find(const TablePtr& table);
   /// The file is about to be removed.
@@ -36,12 +40,14 @@ class TableCache {
     std::list<Entry> queue LDB_GUARDED_BY(mutex);  // newest first; a table that was used gets another round
     std::unordered_map<std::uint64_t, std::list<Entry>::iterator> index LDB_GUARDED_BY(mutex);
   };
+  bool is_over(const Shard& shard) const LDB_REQUIRES(shard.mutex);
+  static std::size_t bytes_of(const Shard& shard) LDB_REQUIRES(shard.mutex);
   /// The entry leaves the cache; readers may still follow the pointer to it.
   void forget(Entry entry);
 
   FileSystem& fs_;
   const std::string directory_;
-  const std::size_t max_per_shard_;
+  const Bounds bounds_;  // of each shard
   BlockCache& blocks_;
   std::array<Shard, kShards> shards_;
 };

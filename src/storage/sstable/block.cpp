@@ -14,17 +14,6 @@ namespace {
 
 constexpr std::size_t kLane = 16;
 
-/// Of what Block::parse() has walked over already.
-const char* get_known_varint(const char* p, std::uint64_t& value) {
-  std::uint64_t byte = static_cast<std::uint8_t>(*p++);
-  value = byte & 0x7f;
-  for (unsigned shift = 7; byte >= 0x80; shift += 7) {
-    byte = static_cast<std::uint8_t>(*p++);
-    value |= (byte & 0x7f) << shift;
-  }
-  return p;
-}
-
 std::uint64_t head_of(std::string_view suffix) {
   if (suffix.size() >= 8) return load_u64_be(suffix.data());
   char padded[8] = {};
@@ -72,12 +61,17 @@ std::string BlockBuilder::finish() {
   out.reserve(size() + 16);
   put_varint(out, entries_.size());
   put_bytes(out, std::string_view(bytes_).substr(0, shared_));
+  for (const Entry& e : entries_) put_varint(out, e.key_size - shared_);
+  for (const Entry& e : entries_) put_varint(out, e.value_size);
+  for (const Entry& e : entries_) put_varint(out, e.tag);
   const char* p = bytes_.data();
   for (const Entry& e : entries_) {
-    put_varint(out, e.key_size - shared_);
-    put_varint(out, e.value_size);
-    put_varint(out, e.tag);
-    out.append(p + shared_, e.key_size - shared_ + e.value_size);
+    out.append(p + shared_, e.key_size - shared_);
+    p += e.key_size + e.value_size;
+  }
+  p = bytes_.data();
+  for (const Entry& e : entries_) {
+    out.append(p + e.key_size, e.value_size);
     p += e.key_size + e.value_size;
   }
   bytes_.clear();
@@ -111,7 +105,9 @@ Status Block::parse(Use use) {
   std::size_t searched_bytes = 0;
   if (use == Use::kIndex) searched_bytes = count * sizeof(std::uint64_t);
   if (use == Use::kData) searched_bytes = round_up(count, kLane);
-  table_bytes_ = searched_bytes + count * (wide_ ? 4 : 2);
+  const std::size_t width = wide_ ? sizeof(std::uint32_t) : sizeof(std::uint16_t);
+  // Offsets of suffixes and of values, each with the end of the last one behind.
+  table_bytes_ = searched_bytes + 2 * (count + 1) * width;
   table_.reset(new unsigned char[table_bytes_]);
   if (use == Use::kIndex) heads_ = reinterpret_cast<std::uint64_t*>(table_.get());
   if (use == Use::kData) {
@@ -120,48 +116,74 @@ Status Block::parse(Use use) {
   }
   offsets_ = table_.get() + searched_bytes;
 
-  for (std::uint32_t i = 0; i < count_; ++i) {
-    const std::size_t at = reader.offset();
-    std::uint64_t suffix_size = 0;
-    std::uint64_t value_size = 0;
-    std::uint64_t tag = 0;
-    if (!reader.varint(suffix_size) || !reader.varint(value_size) || !reader.varint(tag) || suffix_size > reader.remaining() ||
-        value_size > reader.remaining() - suffix_size || tag_sequence(tag) > kMaxSequence) {
-      return damaged("bad entry", at);
+  // Sizes first, as sums from 0 on; where the suffixes begin is known only behind the tags.
+  std::uint64_t sums[2] = {0, 0};
+  for (std::uint32_t column = 0; column < 2; ++column) {
+    for (std::uint32_t i = 0; i < count_; ++i) {
+      const std::size_t at = reader.offset();
+      std::uint64_t size = 0;
+      set_offset(column, i, static_cast<std::uint32_t>(sums[column]));
+      if (!reader.varint(size) || size > contents_.size() - sums[column]) return damaged("bad size of an entry", at);
+      sums[column] += size;
     }
-    std::string_view suffix;
-    reader.raw(static_cast<std::size_t>(suffix_size), suffix);
-    reader.skip(static_cast<std::size_t>(value_size));
-    if (wide_) {
-      store_u32(reinterpret_cast<char*>(offsets_) + 4 * std::size_t{i}, static_cast<std::uint32_t>(at));
-    } else {
-      const auto narrow = static_cast<std::uint16_t>(at);
-      std::memcpy(offsets_ + 2 * std::size_t{i}, &narrow, sizeof narrow);
-    }
+    set_offset(column, count_, static_cast<std::uint32_t>(sums[column]));
+  }
+  LDB_TRY(parse_tags(reader));
+  if (sums[0] + sums[1] != reader.remaining()) return damaged("wrong total size", reader.offset());
+  bases_[0] = static_cast<std::uint32_t>(reader.offset());
+  bases_[1] = static_cast<std::uint32_t>(reader.offset() + sums[0]);
+  for (std::uint32_t i = 0; i < count_ && use != Use::kPlain; ++i) {
+    const std::string_view suffix = piece(0, i);
     if (heads_ != nullptr) heads_[i] = head_of(suffix);
     if (fingerprints_ != nullptr) fingerprints_[i] = fingerprint_of(suffix);
   }
-  return reader.empty() ? Status() : damaged("bytes behind the last entry", reader.offset());
+  return {};
 }
 
-std::uint32_t Block::offset(std::uint32_t index) const {
-  if (wide_) return load_u32(reinterpret_cast<const char*>(offsets_) + 4 * std::size_t{index});
-  std::uint16_t narrow = 0;
-  std::memcpy(&narrow, offsets_ + 2 * std::size_t{index}, sizeof narrow);
-  return narrow;
+/// In most blocks of the deepest level all tags are equal; then one is kept.
+Status Block::parse_tags(ByteReader& reader) {
+  for (std::uint32_t i = 0; i < count_; ++i) {
+    const std::size_t at = reader.offset();
+    std::uint64_t tag = 0;
+    if (!reader.varint(tag) || tag_sequence(tag) > kMaxSequence) {
+      return Status(StatusCode::kCorruption, "bad tag in block at byte " + std::to_string(at));
+    }
+    if (i == 0) common_tag_ = tag;
+    if (tags_ == nullptr && tag != common_tag_) {
+      tags_.reset(new Tag[count_]);
+      std::fill_n(tags_.get(), i, common_tag_);
+      table_bytes_ += count_ * sizeof(Tag);
+    }
+    if (tags_ != nullptr) tags_[i] = tag;
+  }
+  return {};
+}
+
+void Block::set_offset(std::uint32_t column, std::uint32_t index, std::uint32_t value) {
+  const std::size_t at = column * (std::size_t{count_} + 1) + index;
+  if (wide_) {
+    std::memcpy(offsets_ + at * sizeof value, &value, sizeof value);
+  } else {
+    const auto narrow = static_cast<std::uint16_t>(value);
+    std::memcpy(offsets_ + at * sizeof narrow, &narrow, sizeof narrow);
+  }
+}
+
+std::string_view Block::piece(std::uint32_t column, std::uint32_t index) const {
+  const std::size_t at = column * (std::size_t{count_} + 1) + index;
+  const char* const base = contents_.data() + bases_[column];
+  if (wide_) {
+    std::uint32_t ends[2];
+    std::memcpy(ends, offsets_ + at * sizeof ends[0], sizeof ends);
+    return {base + ends[0], ends[1] - ends[0]};
+  }
+  std::uint16_t ends[2];
+  std::memcpy(ends, offsets_ + at * sizeof ends[0], sizeof ends);
+  return {base + ends[0], static_cast<std::size_t>(ends[1] - ends[0])};
 }
 
 Block::Entry Block::entry(std::uint32_t index) const {
-  std::uint64_t suffix_size = 0;
-  std::uint64_t value_size = 0;
-  Entry e;
-  const char* p = contents_.data() + offset(index);
-  p = get_known_varint(p, suffix_size);
-  p = get_known_varint(p, value_size);
-  p = get_known_varint(p, e.tag);
-  e.suffix = {p, static_cast<std::size_t>(suffix_size)};
-  e.value = {p + suffix_size, static_cast<std::size_t>(value_size)};
-  return e;
+  return {piece(0, index), piece(1, index), tags_ != nullptr ? tags_[index] : common_tag_};
 }
 
 std::uint32_t Block::lower_bound(std::string_view key, Tag tag) const {

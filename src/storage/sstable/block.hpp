@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/coding.hpp"
 #include "base/rt/atomic.hpp"
 #include "ldb/status.hpp"
 #include "storage/internal_key.hpp"
@@ -117,18 +118,24 @@ class Block {
  private:
   explicit Block(std::string contents) : contents_(std::move(contents)) {}
   Status parse(Use use);
-  std::uint32_t offset(std::uint32_t index) const;
+  Status parse_tags(ByteReader& reader);
+  /// Column 0: suffixes; column 1: values.
+  void set_offset(std::uint32_t column, std::uint32_t index, std::uint32_t value);
+  std::string_view piece(std::uint32_t column, std::uint32_t index) const;
 
   const std::string contents_;
   std::uint32_t prefix_offset_ = 0;
   std::uint32_t prefix_size_ = 0;
   std::uint32_t count_ = 0;
   bool wide_ = false;                       // offsets take four bytes instead of two
+  std::uint32_t bases_[2] = {0, 0};         // where suffixes and values begin
   std::unique_ptr<unsigned char[]> table_;  // heads or fingerprints, then offsets
   std::size_t table_bytes_ = 0;
   std::uint64_t* heads_ = nullptr;
   unsigned char* fingerprints_ = nullptr;  // padded to a multiple of 16
   unsigned char* offsets_ = nullptr;
+  Tag common_tag_ = 0;
+  std::unique_ptr<Tag[]> tags_;  // null: all are common_tag_
   mutable rt::Atomic<std::uint32_t> shares_{1};
   mutable CacheNotes cache_notes_;
 };

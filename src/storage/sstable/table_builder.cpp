@@ -9,6 +9,9 @@ namespace {
 
 constexpr std::size_t kWriteBytes = 256 << 10;
 constexpr std::uint64_t kPartitionBlocks = 256;
+constexpr std::size_t kSampleBlocks = 64;
+constexpr std::size_t kMaxSampleBytes = 1 << 20;
+static_assert(kSampleBlocks < kPartitionBlocks);
 
 /// A short key at or above `last` and below `next`, so that the index stays small.
 std::string separator(std::string_view last, std::string_view next) {
@@ -31,6 +34,8 @@ TableBuilder::TableBuilder(std::unique_ptr<WritableFile> file, std::uint64_t num
     : file_(std::move(file)), options_(options), filter_(options.bloom_bits_per_key) {
   meta_.number = number;
   meta_.compressed = options.compression_level > 0;
+  if (meta_.compressed) compressor_ = std::make_unique<Compressor>(options.compression_level);
+  holding_ = meta_.compressed;
 }
 
 Status TableBuilder::add(std::string_view key, Tag tag, std::string_view value) {
@@ -39,7 +44,7 @@ Status TableBuilder::add(std::string_view key, Tag tag, std::string_view value) 
   } else if (compare_entries(block_.last_key(), block_.last_tag(), key, tag) >= 0) {
     return Status(StatusCode::kCorruption, "entries out of order while building table " + std::to_string(meta_.number));
   }
-  if (finished_.size != 0) {
+  if (has_finished_) {
     // Versions of one key may stand in two blocks; then the separator must say which.
     const bool same_key = block_.last_key() == key;
     LDB_TRY(add_index_entry(separator(block_.last_key(), key), same_key ? block_.last_tag() : kLastTag));
@@ -55,12 +60,43 @@ Status TableBuilder::add(std::string_view key, Tag tag, std::string_view value) 
 }
 
 Status TableBuilder::finish_block() {
-  LDB_ASSIGN_OR_RETURN(finished_, write_block(block_.finish(), BlockLayout::kEntries, options_.compression_level));
   ++blocks_;
+  has_finished_ = true;
+  if (!holding_) {
+    LDB_ASSIGN_OR_RETURN(finished_, write_block(block_.finish(), BlockLayout::kEntries, compressor_.get()));
+    return {};
+  }
+  held_.push_back({block_.finish(), {}, 0});
+  held_bytes_ += held_.back().contents.size();
+  return {};
+}
+
+/// Ends the holding back: makes a dictionary and writes what was held.
+Status TableBuilder::write_held_blocks() {
+  holding_ = false;
+  std::vector<HeldBlock> held = std::exchange(held_, {});
+  held_bytes_ = 0;
+  std::vector<std::string> samples;
+  for (const HeldBlock& block : held) samples.push_back(block.contents);
+  if (std::string dictionary = compressor_->train(samples); !dictionary.empty()) {
+    LDB_ASSIGN_OR_RETURN(dictionary_, write_block(std::move(dictionary), BlockLayout::kBytes, nullptr));
+  }
+  partition_start_ = offset_;
+  for (HeldBlock& block : held) {
+    LDB_ASSIGN_OR_RETURN(finished_, write_block(std::move(block.contents), BlockLayout::kEntries, compressor_.get()));
+    LDB_TRY(add_index_entry(block.separator, block.tag));
+  }
   return {};
 }
 
 Status TableBuilder::add_index_entry(std::string_view separator, Tag tag) {
+  has_finished_ = false;
+  if (holding_) {
+    held_.back().separator.assign(separator);
+    held_.back().tag = tag;
+    const bool enough = held_.size() == kSampleBlocks || held_bytes_ >= kMaxSampleBytes;
+    return enough ? write_held_blocks() : Status();
+  }
   std::string size;
   put_varint(size, finished_.size);
   index_.add(separator, tag, size);
@@ -73,9 +109,9 @@ Status TableBuilder::finish_partition(std::string_view separator, Tag tag) {
   PartitionHandle partition;
   partition.start = partition_start_;
   if (std::string filter = filter_.finish(); !filter.empty()) {
-    LDB_ASSIGN_OR_RETURN(partition.filter, write_block(std::move(filter), BlockLayout::kBytes, 0));
+    LDB_ASSIGN_OR_RETURN(partition.filter, write_block(std::move(filter), BlockLayout::kBytes, nullptr));
   }
-  LDB_ASSIGN_OR_RETURN(partition.index, write_block(index_.finish(), BlockLayout::kEntries, options_.compression_level));
+  LDB_ASSIGN_OR_RETURN(partition.index, write_block(index_.finish(), BlockLayout::kEntries, compressor_.get()));
   std::string handle;
   put_partition(handle, partition);
   partitions_.add(separator, tag, handle);
@@ -89,8 +125,8 @@ void TableBuilder::add_tombstone(const RangeTombstone& tombstone) {
   tombstones_.push_back(tombstone);
 }
 
-Result<BlockHandle> TableBuilder::write_block(std::string contents, BlockLayout layout, int level) {
-  std::string stored = encode_block(std::move(contents), layout, level, offset_);
+Result<BlockHandle> TableBuilder::write_block(std::string contents, BlockLayout layout, const Compressor* compressor) {
+  std::string stored = encode_block(std::move(contents), layout, compressor, offset_);
   BlockHandle handle;
   handle.offset = offset_;
   if (stored.size() - kBlockTrailerBytes > kMaxBlockBytes) return Status(StatusCode::kInvalidArgument, "block too large");
@@ -123,10 +159,12 @@ std::string TableBuilder::properties() const {
 Result<TableMeta> TableBuilder::finish() {
   if (!block_.empty()) LDB_TRY(finish_block());
   if (meta_.entries > 0) meta_.largest = block_.last_key();
-  if (finished_.size != 0) LDB_TRY(add_index_entry(block_.last_key(), kLastTag));
+  if (has_finished_) LDB_TRY(add_index_entry(block_.last_key(), kLastTag));
+  if (holding_) LDB_TRY(write_held_blocks());
   if (partition_blocks_ > 0) LDB_TRY(finish_partition(block_.last_key(), kLastTag));
 
   Footer footer;
+  footer.dictionary = dictionary_;
   meta_.range_tombstones = tombstones_.size();
   if (!tombstones_.empty()) {
     BlockBuilder block;
@@ -140,10 +178,10 @@ Result<TableMeta> TableBuilder::finish() {
       }
       first = false;
     }
-    LDB_ASSIGN_OR_RETURN(footer.tombstones, write_block(block.finish(), BlockLayout::kEntries, options_.compression_level));
+    LDB_ASSIGN_OR_RETURN(footer.tombstones, write_block(block.finish(), BlockLayout::kEntries, compressor_.get()));
   }
-  LDB_ASSIGN_OR_RETURN(footer.index, write_block(partitions_.finish(), BlockLayout::kEntries, options_.compression_level));
-  LDB_ASSIGN_OR_RETURN(footer.properties, write_block(properties(), BlockLayout::kEntries, 0));
+  LDB_ASSIGN_OR_RETURN(footer.index, write_block(partitions_.finish(), BlockLayout::kEntries, compressor_.get()));
+  LDB_ASSIGN_OR_RETURN(footer.properties, write_block(properties(), BlockLayout::kEntries, nullptr));
   const std::string bytes = encode_footer(footer);
   buffer_ += bytes;
   offset_ += bytes.size();

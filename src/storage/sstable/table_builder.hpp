@@ -10,6 +10,7 @@
 #include "storage/range_tombstone.hpp"
 #include "storage/sstable/block.hpp"
 #include "storage/sstable/bloom_filter.hpp"
+#include "storage/sstable/compression.hpp"
 #include "storage/sstable/table_format.hpp"
 #include "storage/sstable/table_meta.hpp"
 
@@ -32,15 +33,16 @@ class TableBuilder {
   /// In order of start, then newest first; pieces must not overlap unless they are equal.
   void add_tombstone(const RangeTombstone& tombstone);
   bool empty() const { return meta_.entries == 0 && tombstones_.empty(); }
-  std::uint64_t estimated_size() const { return offset_ + block_.size(); }
+  std::uint64_t estimated_size() const { return offset_ + held_bytes_ + block_.size(); }
   /// Writes the rest, syncs and closes. The table's name becomes durable only with the directory.
   Result<TableMeta> finish();
 
  private:
   Status finish_block();
+  Status write_held_blocks();
   Status add_index_entry(std::string_view separator, Tag tag);
   Status finish_partition(std::string_view separator, Tag tag);
-  Result<BlockHandle> write_block(std::string contents, BlockLayout layout, int level);
+  Result<BlockHandle> write_block(std::string contents, BlockLayout layout, const Compressor* compressor);
   Status write_out(bool all);
   std::string properties() const;
 
@@ -54,7 +56,19 @@ class TableBuilder {
   std::uint64_t partition_blocks_ = 0;
   BlockBuilder partitions_;
   std::vector<RangeTombstone> tombstones_;
-  BlockHandle finished_;  // a data block whose index entry waits for the key that follows; size 0: none
+  bool has_finished_ = false;
+  BlockHandle finished_;                    // a data block whose index entry waits for the key that follows; size 0: none
+  std::unique_ptr<Compressor> compressor_;  // null: no compression
+  // The first blocks wait until there are enough of them to make a dictionary from.
+  struct HeldBlock {
+    std::string contents;
+    std::string separator;
+    Tag tag = 0;
+  };
+  bool holding_ = false;
+  std::vector<HeldBlock> held_;
+  std::size_t held_bytes_ = 0;
+  BlockHandle dictionary_;
   std::string buffer_;
   std::uint64_t offset_ = 0;  // of the end of buffer_
   std::uint64_t blocks_ = 0;

@@ -1,51 +1,11 @@
 #include "storage/sstable/table_format.hpp"
 
-#include <zstd.h>
-
 #include "base/coding.hpp"
 #include "base/hash.hpp"
+#include "storage/sstable/compression.hpp"
 
 namespace ldb::storage {
 namespace {
-
-/// zstd contexts are costly to set up and belong to one thread.
-struct ZstdContexts {
-  ZSTD_CCtx* compress = nullptr;
-  ZSTD_DCtx* decompress = nullptr;
-  ~ZstdContexts() {
-    ZSTD_freeCCtx(compress);
-    ZSTD_freeDCtx(decompress);
-  }
-};
-ZstdContexts& contexts() {
-  thread_local ZstdContexts contexts;
-  return contexts;
-}
-
-bool zstd_compress(const std::string& contents, int level, std::string& out) {
-  ZstdContexts& ctx = contexts();
-  if (ctx.compress == nullptr) ctx.compress = ZSTD_createCCtx();
-  if (ctx.compress == nullptr) return false;
-  out.resize(ZSTD_compressBound(contents.size()) + kBlockTrailerBytes);
-  const std::size_t n = ZSTD_compressCCtx(ctx.compress, out.data(), out.size(), contents.data(), contents.size(), level);
-  if (ZSTD_isError(n) != 0 || n >= contents.size() - contents.size() / 8) return false;
-  out.resize(n);
-  return true;
-}
-
-Result<std::string> zstd_decompress(std::string_view stored) {
-  const unsigned long long size = ZSTD_getFrameContentSize(stored.data(), stored.size());
-  if (size == ZSTD_CONTENTSIZE_ERROR || size == ZSTD_CONTENTSIZE_UNKNOWN || size > kMaxBlockBytes) {
-    return Status(StatusCode::kCorruption, "compressed block of unknown or impossible size");
-  }
-  ZstdContexts& ctx = contexts();
-  if (ctx.decompress == nullptr) ctx.decompress = ZSTD_createDCtx();
-  if (ctx.decompress == nullptr) return Status(StatusCode::kResourceExhausted, "no memory for zstd");
-  std::string out(static_cast<std::size_t>(size), '\0');
-  const std::size_t n = ZSTD_decompressDCtx(ctx.decompress, out.data(), out.size(), stored.data(), stored.size());
-  if (ZSTD_isError(n) != 0 || n != out.size()) return Status(StatusCode::kCorruption, "block does not decompress");
-  return out;
-}
 
 bool handle_fits(BlockHandle handle, std::uint64_t file_size) {
   if (handle.size == 0) return true;
@@ -57,7 +17,7 @@ bool handle_fits(BlockHandle handle, std::uint64_t file_size) {
 
 std::string encode_footer(const Footer& footer) {
   std::string out;
-  for (const BlockHandle handle : {footer.tombstones, footer.index, footer.properties}) {
+  for (const BlockHandle handle : {footer.dictionary, footer.tombstones, footer.index, footer.properties}) {
     put_u64(out, handle.offset);
     put_u32(out, handle.size);
   }
@@ -73,7 +33,7 @@ Result<Footer> decode_footer(std::string_view bytes, std::uint64_t file_size) {
     return Status(StatusCode::kCorruption, "shorter than a table footer");
   ByteReader reader(bytes);
   Footer footer;
-  for (BlockHandle* handle : {&footer.tombstones, &footer.index, &footer.properties}) {
+  for (BlockHandle* handle : {&footer.dictionary, &footer.tombstones, &footer.index, &footer.properties}) {
     reader.u64(handle->offset);
     reader.u32(handle->size);
   }
@@ -90,7 +50,7 @@ Result<Footer> decode_footer(std::string_view bytes, std::uint64_t file_size) {
   if (version != kTableVersion || reserved != 0) {
     return Status(StatusCode::kUnsupported, "footer: table format version " + std::to_string(version));
   }
-  for (const BlockHandle handle : {footer.tombstones, footer.index, footer.properties}) {
+  for (const BlockHandle handle : {footer.dictionary, footer.tombstones, footer.index, footer.properties}) {
     if (!handle_fits(handle, file_size)) return Status(StatusCode::kCorruption, "footer: block outside the file");
   }
   if (footer.index.size == 0) return Status(StatusCode::kCorruption, "footer: no index");
@@ -117,12 +77,11 @@ bool get_partition(std::string_view bytes, std::uint64_t end, PartitionHandle& p
   return reader.empty() && partition.index.size != 0 && partition.start <= partition.index.offset;
 }
 
-std::string encode_block(std::string contents, BlockLayout layout, int level, std::uint64_t offset, bool* compressed) {
+std::string encode_block(std::string contents, BlockLayout layout, const Compressor* compressor, std::uint64_t offset) {
   Compression compression = Compression::kNone;
   std::string stored;
-  if (level > 0 && zstd_compress(contents, level, stored)) {
+  if (compressor != nullptr && compressor->compress(contents, stored)) {
     compression = Compression::kZstd;
-    if (compressed != nullptr) *compressed = true;
   } else {
     stored = std::move(contents);
   }
@@ -133,7 +92,8 @@ std::string encode_block(std::string contents, BlockLayout layout, int level, st
   return stored;
 }
 
-Result<std::string> decode_block(std::string stored, std::uint64_t offset, BlockLayout expected) {
+Result<std::string> decode_block(std::string stored, std::uint64_t offset, BlockLayout expected,
+                                 const Decompressor* decompressor) {
   if (stored.size() < kBlockTrailerBytes) return Status(StatusCode::kCorruption, "block is cut off");
   const std::size_t size = stored.size() - kBlockTrailerBytes;
   if (load_u64(stored.data() + size + 2) != hash64(std::string_view(stored).substr(0, size + 2), offset)) {
@@ -146,7 +106,7 @@ Result<std::string> decode_block(std::string stored, std::uint64_t offset, Block
   }
   stored.resize(size);
   if (compression == static_cast<std::uint8_t>(Compression::kNone)) return stored;
-  if (compression == static_cast<std::uint8_t>(Compression::kZstd)) return zstd_decompress(stored);
+  if (compression == static_cast<std::uint8_t>(Compression::kZstd)) return decompress(stored, decompressor);
   return Status(StatusCode::kUnsupported, "block compression " + std::to_string(compression));
 }
 

@@ -9,10 +9,13 @@
 
 namespace ldb::storage {
 
+class Compressor;
+class Decompressor;
+
 constexpr std::uint64_t kTableMagic = 0x313054535342444cULL;  ///< "LDBSST01"
 constexpr std::uint32_t kTableVersion = 1;
 constexpr std::size_t kBlockTrailerBytes = 10;  ///< layout, compression, checksum
-constexpr std::size_t kFooterBytes = 60;
+constexpr std::size_t kFooterBytes = 72;
 constexpr std::size_t kMaxBlockBytes = 512u << 20;  ///< decompressed; a value and its key fit with room to spare
 
 enum class BlockLayout : std::uint8_t {
@@ -27,6 +30,7 @@ struct BlockHandle {
 };
 
 struct Footer {
+  BlockHandle dictionary;  ///< of the compression; may be absent
   BlockHandle tombstones;
   BlockHandle index;  ///< of the partitions
   BlockHandle properties;
@@ -48,10 +52,11 @@ void put_partition(std::string& out, const PartitionHandle& partition);
 /// False when the bytes are not one or name a place outside the first `end` bytes of the file.
 bool get_partition(std::string_view bytes, std::uint64_t end, PartitionHandle& partition);
 
-/// Contents and trailer as they stand in the file at `offset`. `level`: of zstd, 0 for none; what does not shrink is stored
-/// plain.
-std::string encode_block(std::string contents, BlockLayout layout, int level, std::uint64_t offset, bool* compressed = nullptr);
-/// The contents of a stored block; kCorruption or kUnsupported, without file name.
-Result<std::string> decode_block(std::string stored, std::uint64_t offset, BlockLayout expected);
+/// Contents and trailer as they stand in the file at `offset`. `compressor`: null for none; what does not shrink is stored plain.
+std::string encode_block(std::string contents, BlockLayout layout, const Compressor* compressor, std::uint64_t offset);
+/// The contents of a stored block; kCorruption or kUnsupported, without file name. `decompressor`: null when the table has no
+/// dictionary.
+Result<std::string> decode_block(std::string stored, std::uint64_t offset, BlockLayout expected,
+                                 const Decompressor* decompressor);
 
 }  // namespace ldb::storage

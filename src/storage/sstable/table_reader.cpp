@@ -43,11 +43,20 @@ Status TableReader::load() {
   const auto footer = decode_footer({bytes, n}, file_size_);
   if (!footer) return damaged(footer_offset, footer.error());
   footer_ = *footer;
+  if (footer_.dictionary.size != 0) LDB_TRY(load_dictionary(footer_.dictionary));
   LDB_ASSIGN_OR_RETURN(index_, read_block(footer_.index, Block::Use::kIndex));
   partitions_.reset(new rt::Atomic<const Partition*>[index_->size()]);
   if (footer_.tombstones.size != 0) LDB_TRY(load_tombstones(footer_.tombstones));
   memory_usage_.store(sizeof(*this) + index_->memory_usage() + index_->size() * sizeof(rt::Atomic<const Partition*>) +
-                      (tombstones_ ? tombstones_->memory_usage() : 0));
+                      (tombstones_ ? tombstones_->memory_usage() : 0) + (decompressor_ ? decompressor_->memory_usage() : 0));
+  return {};
+}
+
+Status TableReader::load_dictionary(BlockHandle handle) {
+  LDB_ASSIGN_OR_RETURN(const std::string bytes, read_contents(handle, BlockLayout::kBytes));
+  auto decompressor = Decompressor::create(bytes);
+  if (!decompressor) return damaged(handle.offset, decompressor.error());
+  decompressor_ = std::move(*decompressor);
   return {};
 }
 
@@ -86,7 +95,7 @@ Result<std::string> TableReader::read_contents(BlockHandle handle, BlockLayout l
     stored.resize(n);
   }
   if (stored.size() != size) return damaged(handle.offset, Status(StatusCode::kCorruption, "block is cut off"));
-  auto contents = decode_block(std::move(stored), handle.offset, layout);
+  auto contents = decode_block(std::move(stored), handle.offset, layout, decompressor_.get());
   if (!contents) return damaged(handle.offset, contents.error());
   return contents;
 }

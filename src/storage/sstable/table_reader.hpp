@@ -12,6 +12,7 @@
 #include "storage/point_read.hpp"
 #include "storage/range_tombstone.hpp"
 #include "storage/sstable/bloom_filter.hpp"
+#include "storage/sstable/compression.hpp"
 #include "storage/sstable/table_format.hpp"
 
 namespace ldb::storage {
@@ -78,6 +79,7 @@ class TableReader : public std::enable_shared_from_this<TableReader> {
   TableReader(std::string path, std::uint64_t number, std::unique_ptr<RandomAccessFile> file, BlockCache* cache)
       : path_(std::move(path)), number_(number), file_(std::move(file)), cache_(cache) {}
   Status load();
+  Status load_dictionary(BlockHandle handle);
   Status load_tombstones(BlockHandle handle);
   Status damaged(std::uint64_t offset, const Status& cause) const;
   Result<std::string> read_contents(BlockHandle handle, BlockLayout layout, ReadAhead* ahead = nullptr) const;
@@ -95,6 +97,7 @@ class TableReader : public std::enable_shared_from_this<TableReader> {
   BlockCache* const cache_;
   Footer footer_;
   std::uint64_t file_size_ = 0;
+  std::unique_ptr<const Decompressor> decompressor_;  // null: no dictionary
   BlockPtr index_;
   std::unique_ptr<rt::Atomic<const Partition*>[]> partitions_;
   std::shared_ptr<const FragmentedTombstones> tombstones_;
