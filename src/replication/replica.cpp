@@ -155,6 +155,10 @@ Status Replica::check_foreign_keys(TableId child, std::uint64_t definition) {
   return beside_installs([&] { return applier_->check_foreign_keys(child, definition); });
 }
 
+Status Replica::drop_table_data(TableId table) {
+  return beside_installs([&] { return applier_->drop_table_data(table); });
+}
+
 Status Replica::beside_installs(const std::function<Status()>& task) {
   for (;;) {
     {

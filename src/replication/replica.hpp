@@ -68,6 +68,7 @@ class Replica {
   Status readable() const;
   Status build_index(TableId table, IndexId index);
   Status check_foreign_keys(TableId child, std::uint64_t definition);
+  Status drop_table_data(TableId table);
   std::string write_refusal();
 
   // Members.

@@ -343,8 +343,9 @@ TEST_CASE("One member with a clock far behind does not stop the others from writ
   REQUIRE(cluster[0].put("x", "1").is_ok());
   REQUIRE(eventually([&] { return !cluster[2].status().peers[0].problem.empty(); }));
   REQUIRE(eventually([&] { return cluster[1].get("x").has_value(); }));
-  CHECK(cluster[0].put("x", "2").is_ok());
-  CHECK(cluster[1].put("x", "3").is_ok());
+  // One of two in reach is not more than half. (On a loaded machine the other may count as out of reach for a moment.)
+  CHECK(eventually([&] { return cluster[0].put("x", "2").is_ok(); }));
+  CHECK(eventually([&] { return cluster[1].put("x", "3").is_ok(); }));
   cluster[2].set_clock_skew(0);
   CHECK(cluster.converges());
 }
