@@ -173,6 +173,8 @@ Status Node::Parts::close() {
   return status;
 }
 
+Result<std::function<bool(TableId)>> SqlFrontend::existing_tables(RowTransaction&) { return std::function<bool(TableId)>(); }
+
 Node::Node(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 
 Node::~Node() {
@@ -228,9 +230,11 @@ Status Node::set_peer_blocked(const NodeId& peer, bool blocked) {
 }
 
 Result<ContentHash> Node::content_hash() {
-  LDB_TRY(parts_->replicator->readable());
-  const std::unique_ptr<ReadView> view = parts_->engine->view();
-  LDB_ASSIGN_OR_RETURN(const auto hash, replication::content_hash(*parts_->engine, *view));
+  TransactionOptions options;
+  options.read_only = true;
+  LDB_ASSIGN_OR_RETURN(const auto transaction, parts_->rows->begin(options));
+  LDB_ASSIGN_OR_RETURN(const auto exists, parts_->sql->existing_tables(*transaction));
+  LDB_ASSIGN_OR_RETURN(const auto hash, replication::content_hash(*parts_->engine, transaction->view(), exists));
   return ContentHash{hash.low, hash.high, hash.rows};
 }
 

@@ -75,6 +75,8 @@ class Replicator : public RequestHandler {
   virtual Status build_index(TableId table, IndexId index) = 0;
   /// RowStore::check_foreign_keys. A replicator that never merges has nothing to check.
   virtual Status check_foreign_keys(TableId, std::uint64_t) { return {}; }
+  /// RowStore::drop_table_data.
+  virtual Status drop_table_data(TableId table) = 0;
 };
 
 /// Streams to and from all peers (default).

@@ -50,6 +50,11 @@ class RowIndexer {
   virtual Status referrers(TableId table, std::string_view key, std::string_view image, std::vector<RowReference>& out) const;
   /// The primary key at the end of an index entry's key.
   virtual Result<std::string> primary_key_of_entry(IndexId index, std::string_view entry) const;
+  /// The table that ends when this row is deleted; none for a row that is nobody's.
+  virtual std::optional<TableId> table_ended_by(TableId table, std::string_view key) const;
+  /// The delete that ended a table which the newest schema does not have any more: nothing is stored for it from then on. None
+  /// when the table is there, or nothing is known of it.
+  virtual Result<std::optional<WriteId>> ended(TableId table) const;
   /// A commit (local or remote) changed system tables and is visible from `sequence` on. Must not block on commits or call back
   /// synchronously into the row store's commit path; index builds are started on another thread or by the statement itself.
   virtual void catalog_changed(std::uint64_t sequence) = 0;
@@ -126,13 +131,14 @@ class RowStore {
   virtual Status build_index(TableId table, IndexId index) = 0;
   virtual Result<bool> index_ready(IndexId index) = 0;
   /// Brings the `foreign key` records of ldb.conflicts for all rows of a table in line with what the indexer says now, and notes
-  /// `definition` (of the table's foreign keys; 0: it has none) as checked. For constraints that are new here, and after a
-  /// whole-state copy; otherwise commits see to it themselves.
+  /// `definition` (of the table's foreign keys; 0: it has none) as checked, unless an index is not ready. For constraints that
+  /// are new here, and after a whole-state copy; otherwise commits see to it themselves.
   virtual Status check_foreign_keys(TableId child, std::uint64_t definition) = 0;
   /// Definitions noted, by table; 0: what was checked does not hold any more.
   virtual Result<std::map<TableId, std::uint64_t>> foreign_keys_checked() = 0;
-  /// Removes all entries of a dropped index / rows of a dropped table from this node's storage, and ready marks.
+  /// Removes all entries of a dropped index from this node's storage, and its ready mark.
   virtual Status drop_index_data(IndexId index) = 0;
+  /// Removes the rows of a table that the indexer does not know any more; those that no DROP had seen go to ldb.conflicts.
   virtual Status drop_table_data(TableId table) = 0;
   virtual StorageEngine& engine() = 0;
 };

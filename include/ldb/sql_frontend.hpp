@@ -84,6 +84,9 @@ class SqlFrontend {
   virtual Result<std::unique_ptr<SqlSession>> open_session(const SessionOptions& options) = 0;
   /// Who keeps indexes in step with rows; may be null (no indexes).
   virtual RowIndexer* indexer() = 0;
+  /// Which tables exist, as `transaction` sees it: rows of others wait for their removal, at different times on different nodes.
+  /// Null: all.
+  virtual Result<std::function<bool(TableId)>> existing_tables(RowTransaction& transaction);
   virtual std::string_view name() const = 0;
 };
 

@@ -74,7 +74,7 @@ Status decode_value(std::string_view value, ConflictRecord& record, std::uint64_
   reader.u64(ordinal);
   reader.u64(recorded_at);
   reader.u64(record.winner.stamp.value);
-  if (!reader.u64(record.winner.origin.value) || kind < 1 || kind > static_cast<std::uint8_t>(ConflictKind::kMaskedDelete))
+  if (!reader.u64(record.winner.origin.value) || kind < 1 || kind > static_cast<std::uint8_t>(ConflictKind::kDroppedTable))
     return damaged("bad value");
   if (!read_optional(reader, record.loser_value) || !read_optional(reader, record.winner_value) || !reader.empty())
     return damaged("bad value");
@@ -213,6 +213,23 @@ Status ConflictLog::add_unique(TableId table, std::string_view loser_key, WriteI
   return plan_put({ConflictKind::kUnique, table, std::string(loser_key), std::nullopt, loser, std::nullopt, winner,
                    std::string(winner_key), index, std::nullopt, 0},
                   plan);
+}
+
+Status ConflictLog::dropped_knowingly(TableId table, const std::function<bool(const WriteId&)>& has_seen,
+                                      ConflictPlan& plan) const {
+  std::string start(1, keys::kConflictSpace);
+  put_u64_be(start, table.value);
+  LDB_ASSIGN_OR_RETURN(const auto records, engine_.iterate(nullptr, keys::prefix_range(start)));
+  for (records->seek_to_first(); records->valid(); records->next()) {
+    ConflictRecord record;
+    std::uint64_t ordinal = 0;
+    LDB_TRY(decode_key(records->key(), record));
+    LDB_TRY(decode_value(records->value(), record, ordinal));
+    if (record.kind != ConflictKind::kDroppedTable || !has_seen(record.loser)) continue;
+    plan.erases.emplace_back(records->key());
+    plan.erases.push_back(queue_key(ordinal));
+  }
+  return records->status();
 }
 
 Status ConflictLog::set_dangling(TableId table, std::string_view key, const std::vector<Dangling>& dangling,

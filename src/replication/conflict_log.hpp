@@ -84,6 +84,8 @@ class ConflictLog {
   Status revive(TableId table, std::string_view key, const RowImage& image, WriteId winner,
                 const std::function<bool(const WriteId&)>& has_seen, ConflictPlan& plan) const;
 
+  /// One of several DROPs of a table had seen more than the others: what it took away knowingly is not lost.
+  Status dropped_knowingly(TableId table, const std::function<bool(const WriteId&)>& has_seen, ConflictPlan& plan) const;
   /// May there be records of kind kForeignKey? Asked under the latches of the reference.
   bool has_foreign_keys() const { return has_foreign_keys_.load(); }
   /// Makes the records of kind kForeignKey of one row, or those of one constraint, exactly `dangling`.

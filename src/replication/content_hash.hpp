@@ -1,4 +1,4 @@
-// One number for a whole state, equal on replicas that have applied the same commits (docs/REPLICATION.md section 8).
+// One number for a whole state, equal on replicas that have applied the same commits (docs/REPLICATION.md section 9).
 #pragma once
 
 #include <cstdint>

@@ -39,6 +39,7 @@ class MultiLeaderReplicator final : public Replicator {
   Status check_foreign_keys(TableId child, std::uint64_t definition) override {
     return replica_ ? replica_->check_foreign_keys(child, definition) : not_started();
   }
+  Status drop_table_data(TableId table) override { return replica_ ? replica_->drop_table_data(table) : not_started(); }
 
  private:
   const ReplicatorOptions options_;

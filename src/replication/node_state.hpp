@@ -1,4 +1,4 @@
-// What replication keeps on disk beside the applied vector: key space 0x01 (docs/REPLICATION.md section 9).
+// What replication keeps on disk beside the applied vector: key space 0x01 (docs/REPLICATION.md section 10).
 #pragma once
 
 #include <map>

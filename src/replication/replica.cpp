@@ -155,6 +155,10 @@ Status Replica::check_foreign_keys(TableId child, std::uint64_t definition) {
   return beside_installs([&] { return applier_->check_foreign_keys(child, definition); });
 }
 
+Status Replica::drop_table_data(TableId table) {
+  return beside_installs([&] { return applier_->drop_table_data(table); });
+}
+
 Status Replica::beside_installs(const std::function<Status()>& task) {
   for (;;) {
     {
@@ -269,6 +273,20 @@ Status Replica::heard_request(const NodeId& from, const Identity& identity, cons
     complaints_.said(from, *complaint, applier_->origin(), rt::monotonic_ns());
     complaints_exist_.store(complaints_.any());
   }
+  return {};
+}
+
+Status Replica::answering_hello(const NodeId& from, std::uint64_t boot) {
+  {
+    rt::MutexLock lock(mutex_);
+    const Member* const member = find(from);
+    if (member != nullptr && member->answered_boot == boot) return {};
+  }
+  rt::WriteLock gate(gate_);  // what is being applied is known afterwards
+  if (installing_.load()) return Status(StatusCode::kUnavailable, "a whole-state copy is being installed");
+  epoch_.fetch_add(1);
+  rt::MutexLock lock(mutex_);
+  if (Member* const member = find(from)) member->answered_boot = boot;
   return {};
 }
 
@@ -427,16 +445,18 @@ std::set<OriginId> Replica::elsewhere_for(const NodeId& peer) const {
 
 // --- Applying, installing, collecting
 
-Result<ApplyOutcome> Replica::apply(std::string payload) {
+Result<ApplyOutcome> Replica::apply(std::string payload, std::uint64_t epoch) {
   rt::ReadLock gate(gate_);
+  if (epoch != epoch_.load()) return Status(StatusCode::kAborted, "a member was started anew meanwhile");
   if (stopped_.load() || installing_.load()) return Status(StatusCode::kAborted, "a whole-state copy is being installed");
   return applier_->apply_remote(std::move(payload), SyncPolicy::kNone);
 }
 
-Status Replica::install(const VersionVector& theirs) {
-  LDB_TRY(state_.save_pending_install({theirs}));
+Status Replica::install(const VersionVector& theirs, std::uint64_t epoch) {
   {
     rt::WriteLock gate(gate_);
+    if (epoch != epoch_.load()) return Status(StatusCode::kAborted, "a member was started anew while its state was copied");
+    LDB_TRY(state_.save_pending_install({theirs}));
     installing_.store(true);
   }
   // On failure the node stays closed: the rows are neither the old nor the new state. A restart installs again.

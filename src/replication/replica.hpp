@@ -35,6 +35,7 @@ struct Member {
   OriginId origin;
   std::uint64_t boot = 0;            ///< of its present process
   std::deque<std::uint64_t> former;  ///< boots that ended; late messages of theirs are refused
+  std::uint64_t answered_boot = 0;   ///< of the process whose hello was answered last
   bool state_checked = false;        ///< its present boot has answered a hello: this node's state was compared with its knowledge
   std::optional<VersionVector> durable;
   std::vector<NodeId> members;
@@ -68,6 +69,7 @@ class Replica {
   Status readable() const;
   Status build_index(TableId table, IndexId index);
   Status check_foreign_keys(TableId child, std::uint64_t definition);
+  Status drop_table_data(TableId table);
   std::string write_refusal();
 
   // Members.
@@ -81,6 +83,12 @@ class Replica {
 
   /// A request of a member arrived. kUnavailable when the sender is no member here, or an earlier process of one.
   Status heard_request(const NodeId& from, const Identity& identity, const Knowledge* knowledge, const Complaint* complaint);
+  /// A member's hello is about to be answered with what is known here. Its process may begin its stream anew behind that, so
+  /// nothing that was fetched before comes in any more once a new process of a member has been answered (see epoch()).
+  /// kUnavailable while a copy is being installed.
+  Status answering_hello(const NodeId& from, std::uint64_t boot);
+  /// What was asked for in an earlier epoch must not be applied or installed.
+  std::uint64_t epoch() const { return epoch_.load(); }
   bool needs_hello(const NodeId& node) const;
   void acknowledged(const NodeId& from, const VersionVector& durable);
   /// A hello was answered: compares what the member knows with what this node has, and takes the consequences of lost state.
@@ -98,13 +106,15 @@ class Replica {
   /// What all members have durably; none while one is silent.
   std::optional<VersionVector> acknowledged_by_all();
 
-  /// Applies one commit of a peer, unless a copy is being installed (kAborted, try again).
-  Result<ApplyOutcome> apply(std::string payload);
+  /// Applies one commit of a peer that was asked for in this epoch. kAborted while a copy is being installed (try again), and
+  /// when the epoch has ended (ask again).
+  Result<ApplyOutcome> apply(std::string payload, std::uint64_t epoch);
   void count_received(const NodeId& node, std::uint64_t commits);
   /// After applying or installing: may this node serve again?
   Status settle_debts();
-  /// Installs the staged copy of a view with vector `theirs`. Blocks; reads and writes are refused meanwhile.
-  Status install(const VersionVector& theirs);
+  /// Installs the staged copy of a view with vector `theirs`, asked for in this epoch (kAborted when it has ended). Blocks; reads
+  /// and writes are refused meanwhile.
+  Status install(const VersionVector& theirs, std::uint64_t epoch);
   /// One puller at a time receives a copy; none after an install that failed, since the staged rows and the vector that is kept
   /// for them are what a restart installs.
   bool installing() const { return installing_.load(); }
@@ -146,6 +156,7 @@ class Replica {
   rt::Atomic<bool> verified_{false};
   rt::Atomic<bool> complaints_exist_{false};
   rt::Atomic<std::uint64_t> installed_{0};
+  rt::Atomic<std::uint64_t> epoch_{0};  ///< changes under the gate, held exclusively
 
   /// Shared by commits, applies and index builds; exclusive to change what they may do.
   rt::SharedMutex gate_;

@@ -33,6 +33,7 @@ class StandaloneReplicator final : public Replicator {
   Status check_foreign_keys(TableId child, std::uint64_t definition) override {
     return replica_->check_foreign_keys(child, definition);
   }
+  Status drop_table_data(TableId table) override { return replica_->drop_table_data(table); }
 
  private:
   static Status alone() {

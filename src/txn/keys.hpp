@@ -1,4 +1,4 @@
-// Key spaces of the engine (docs/REPLICATION.md section 9): which bytes name what.
+// Key spaces of the engine (docs/REPLICATION.md section 10): which bytes name what.
 #pragma once
 
 #include <optional>
@@ -75,6 +75,14 @@ inline std::string foreign_keys_checked(TableId table) {
   return key;
 }
 inline KeyRange foreign_keys_checked_range() { return prefix_range(node("foreign_keys_checked/")); }
+
+/// The DROPs of a table whose rows are still to be removed (src/replication/apply/dropped_table.hpp).
+inline std::string dropped_table(TableId table) {
+  std::string key = node("dropped_table/");
+  put_u64_be(key, table.value);
+  return key;
+}
+inline KeyRange dropped_table_range() { return prefix_range(node("dropped_table/")); }
 
 inline std::string row(TableId table, std::string_view primary_key) {
   return internal::space_and_id(kRowSpace, table.value, primary_key.size()).append(primary_key);

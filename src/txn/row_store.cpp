@@ -12,6 +12,9 @@ Result<std::string> RowIndexer::primary_key_of_entry(IndexId, std::string_view) 
   return Status(StatusCode::kInternal, "an indexer that knows no foreign keys was asked for an entry's row");
 }
 
+std::optional<TableId> RowIndexer::table_ended_by(TableId, std::string_view) const { return std::nullopt; }
+Result<std::optional<WriteId>> RowIndexer::ended(TableId) const { return std::optional<WriteId>(); }
+
 }  // namespace ldb
 
 namespace ldb::txn {
@@ -61,11 +64,7 @@ class EngineRowStore final : public RowStore {
     return engine_.write(std::move(batch), SyncPolicy::kOs).status();
   }
 
-  Status drop_table_data(TableId table) override {
-    WriteBatch batch;
-    erase_range(batch, keys::rows(table));
-    return engine_.write(std::move(batch), SyncPolicy::kOs).status();
-  }
+  Status drop_table_data(TableId table) override { return replicator_.drop_table_data(table); }
 
   StorageEngine& engine() override { return engine_; }
 

@@ -5,6 +5,7 @@
 
 #include "ldb/ldb.hpp"
 #include "support/temp_directory.hpp"
+#include "txn/keys.hpp"
 
 using namespace ldb;
 
@@ -231,4 +232,46 @@ TEST_CASE("Dangling children are found as well by a new node, and when the const
     CAPTURE(node);
     CHECK(eventually([&] { return run(*cluster, node, "SELECT key FROM ldb.conflicts WHERE kind = 'foreign key'").empty(); }));
   }
+}
+
+TEST_CASE("Writes to a table that was dropped on the other side of a cut are kept in ldb.conflicts, and no row stays behind") {
+  const auto cluster = start(LocalTransport::kInProcess, "");
+  run(*cluster, 0,
+      "CREATE TABLE t (id INT PRIMARY KEY, a TEXT, b TEXT); INSERT INTO t VALUES (1, 'a', 'b'), (2, 'a', 'b'), (3, 'a', 'b')");
+  converge(*cluster);
+  const auto user_rows = [&](std::size_t node) {
+    std::size_t count = 0;
+    StorageEngine& engine = cluster->node(node).storage();
+    const auto rows = engine.iterate(nullptr, keys::all_rows()).value();
+    for (rows->seek_to_first(); rows->valid(); rows->next())
+      count += keys::table_of(rows->key()).value >= keys::kFirstUserTable ? 1 : 0;
+    return count;
+  };
+  for (std::size_t node = 0; node < 3; ++node) REQUIRE(user_rows(node) == 3);
+  REQUIRE(cluster->isolate(2).is_ok());
+  run(*cluster, 2, "INSERT INTO t VALUES (4, 'new', 'row'); UPDATE t SET b = 'changed' WHERE id = 1; DELETE FROM t WHERE id = 2");
+  std::size_t recorded = 2;
+  SECTION("by one member") { run(*cluster, 0, "DROP TABLE t"); }
+  SECTION("by two members, one of which knows of the writes") {
+    run(*cluster, 0, "DROP TABLE t");
+    run(*cluster, 2, "DROP TABLE t");
+    recorded = 0;
+  }
+  SECTION("which has created another one of that name") {
+    run(*cluster, 0, "DROP TABLE t; CREATE TABLE t (id INT PRIMARY KEY, c TEXT)");
+  }
+  REQUIRE(cluster->rejoin(2).is_ok());
+  converge(*cluster);
+  for (std::size_t node = 0; node < 3; ++node) {
+    CAPTURE(node);
+    CHECK(eventually([&] { return user_rows(node) == 0; }));
+    const std::string records =
+        "SELECT column_name FROM ldb.conflicts WHERE kind = 'write to dropped table' ORDER BY column_name IS NULL";
+    CHECK(eventually([&] { return run(*cluster, node, records).size() == recorded; }));
+  }
+  // A node that joins holds the same.
+  const auto added = cluster->add();
+  REQUIRE(added.has_value());
+  converge(*cluster);
+  CHECK(eventually([&] { return user_rows(*added) == 0; }));
 }

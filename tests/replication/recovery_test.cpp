@@ -241,6 +241,27 @@ TEST_CASE("A node restored from a backup draws a new origin, catches up, and los
   CHECK(cluster.converges());
 }
 
+TEST_CASE("What a member has fetched and not applied does not come in once the restored node was told it is not known") {
+  TestCluster cluster(2);
+  fill(cluster[0], "early", 5);
+  REQUIRE(cluster.converges());
+  auto backup = cluster[0].backup();
+  const OriginId origin = cluster[0].status().origin;
+  cluster[0].set_clock_skew(60'000);
+  REQUIRE(cluster[0].put("lost", "1").is_ok());  // b fetches it and waits until its clock gets there
+  REQUIRE(eventually([&] { return !cluster[1].status().peers[0].problem.empty(); }));
+  cluster[0].stop();
+  cluster[0].lose_directory(std::move(backup));
+  cluster[0].set_clock_skew(0);
+  cluster.start(0);
+  REQUIRE(eventually([&] { return cluster[0].put("new", "1").is_ok(); }));
+  CHECK(cluster[0].status().origin == origin);  // b does not know more of it than the backup has
+  cluster[1].set_clock_skew(60'000);
+  REQUIRE(eventually([&] { return cluster[1].get("new").has_value(); }));
+  CHECK_FALSE(cluster[1].get("lost"));
+  CHECK(cluster.converges());
+}
+
 TEST_CASE("While it catches up a restored node refuses reads and writes, also after a restart") {
   TestCluster cluster(2);
   fill(cluster[0], "early", 5);
@@ -343,8 +364,9 @@ TEST_CASE("One member with a clock far behind does not stop the others from writ
   REQUIRE(cluster[0].put("x", "1").is_ok());
   REQUIRE(eventually([&] { return !cluster[2].status().peers[0].problem.empty(); }));
   REQUIRE(eventually([&] { return cluster[1].get("x").has_value(); }));
-  CHECK(cluster[0].put("x", "2").is_ok());
-  CHECK(cluster[1].put("x", "3").is_ok());
+  // One of two in reach is not more than half. (On a loaded machine the other may count as out of reach for a moment.)
+  CHECK(eventually([&] { return cluster[0].put("x", "2").is_ok(); }));
+  CHECK(eventually([&] { return cluster[1].put("x", "3").is_ok(); }));
   cluster[2].set_clock_skew(0);
   CHECK(cluster.converges());
 }

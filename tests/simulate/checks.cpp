@@ -4,6 +4,7 @@
 
 #include "replication/conflict_log.hpp"
 #include "sql/catalog/catalog_loader.hpp"
+#include "txn/keys.hpp"
 #include "txn/row_image.hpp"
 
 namespace simulate {
@@ -78,6 +79,42 @@ class Inspector {
     }
     must(cursor->status());
     return found;
+  }
+
+  /// Primary keys of the records of one kind, whatever table they are of.
+  std::multiset<std::int64_t> recorded(ConflictKind kind) {
+    TransactionOptions options;
+    options.read_only = true;
+    rows_ = must(node_.rows().begin(options));  // records are also made in the background
+    std::multiset<std::int64_t> found;
+    const auto cursor = must(ConflictCursor::open(node_.storage(), &rows_->view()));
+    for (; cursor->valid(); cursor->next())
+      if (cursor->record().kind == kind) found.insert(key_of(cursor->record().key));
+    must(cursor->status());
+    return found;
+  }
+
+  /// Primary keys of all tables that were made under a name (of two made at once the later one was renamed).
+  std::set<std::int64_t> keys_under(const std::string& name) {
+    std::set<std::int64_t> found;
+    for (const auto& [id, table] : catalog_->tables()) {
+      if (!table->name.name.starts_with(name)) continue;
+      const auto cursor = must(rows_->scan(id, {}));
+      for (; cursor->valid(); cursor->next()) found.insert(key_of(cursor->key()));
+      must(cursor->status());
+    }
+    return found;
+  }
+
+  /// Are there rows of tables that the catalog does not have?
+  bool has_stray_rows() {
+    const auto rows = must(node_.storage().iterate(&rows_->view(), keys::all_rows()));
+    for (rows->seek_to_first(); rows->valid(); rows->next()) {
+      const TableId table = keys::table_of(rows->key());
+      if (table.value >= keys::kFirstUserTable && !catalog_->find_table(table)) return true;
+    }
+    must(rows->status());
+    return false;
   }
 
   std::int64_t key_of(std::string_view key) const {
@@ -232,6 +269,59 @@ void check_conflicts(Run& run, Inspector& where, const std::vector<oracle::Trans
   }
 }
 
+/// The records are exactly the children without a parent, one for each reference.
+void check_family(Run& run, Inspector& where, Node& node) {
+  const auto dangling = node.execute(
+      "SELECT id FROM child WHERE parent IS NOT NULL AND NOT EXISTS (SELECT 1 FROM parent WHERE parent.id = child.parent)"
+      " UNION ALL "
+      "SELECT id FROM child WHERE mail IS NOT NULL AND NOT EXISTS (SELECT 1 FROM parent WHERE parent.mail = child.mail)");
+  where.must(dangling.error());
+  std::multiset<std::int64_t> expected;
+  for (const Row row : *dangling) expected.insert(row.get<std::int64_t>(0));
+  // After a whole-state copy the table is looked through in the background.
+  const std::int64_t deadline = run.world.now_ns() + 60'000 * kMs;
+  while (where.recorded(ConflictKind::kForeignKey) != expected) {
+    if (run.world.now_ns() > deadline) {
+      std::string text;
+      for (const std::int64_t id : expected) text += " " + std::to_string(id);
+      text += "; recorded are";
+      for (const std::int64_t id : where.recorded(ConflictKind::kForeignKey)) text += " " + std::to_string(id);
+      for (const std::string sql : {"SELECT * FROM parent", "SELECT * FROM child", "SELECT * FROM ldb.conflicts"}) {
+        const auto rows = node.execute(sql);
+        where.must(rows.error());
+        text += "\n" + sql;
+        for (const Row row : *rows) {
+          text += "\n  ";
+          for (std::size_t i = 0; i < rows->columns().size(); ++i) text += " " + row[i].to_string();
+        }
+      }
+      where.fail("children without a parent:" + text);
+    }
+    run.world.sleep_ns(10 * kMs);
+  }
+  run.world.count("conflict.foreign_key", expected.size());
+}
+
+/// Nothing of a dropped table stays; what no DROP had seen is recorded. `complete`: as in check_conflicts().
+void check_scrap(Run& run, Inspector& where, bool complete) {
+  const std::int64_t deadline = run.world.now_ns() + 60'000 * kMs;
+  const auto missing = [&] {
+    std::set<std::int64_t> ids = run.history.scrap();
+    for (const std::int64_t id : where.keys_under("scrap")) ids.erase(id);
+    for (const std::int64_t id : where.recorded(ConflictKind::kDroppedTable)) ids.erase(id);
+    return ids;
+  };
+  while (where.has_stray_rows() || (complete && !missing().empty())) {
+    if (run.world.now_ns() > deadline) {
+      if (where.has_stray_rows()) where.fail("rows of a dropped table stay");
+      where.fail("row " + std::to_string(*missing().begin()) + " of a dropped table was lost in silence");
+    }
+    run.world.sleep_ns(10 * kMs);
+    where.recorded(ConflictKind::kDroppedTable);  // a newer view
+  }
+  run.world.count("conflict.dropped_table", where.recorded(ConflictKind::kDroppedTable).size());
+}
+
 }  // namespace
 
 void wait_converged(Run& run, std::int64_t timeout_ns) {
@@ -280,6 +370,8 @@ oracle::ConflictCounts check_state(Run& run) {
       const bool copied = run.world.counter("fault.disk_lost") + run.world.counter("fault.disk_restored") > 0 ||
                           run.world.counter("event.snapshot_started") > 0;
       check_conflicts(run, inspector, transactions, expected, !copied);
+      check_family(run, inspector, node);
+      check_scrap(run, inspector, !copied);
       if (!copied) run.world.count("event.conflicts_checked", expected.losses.size());
       const ReplicationStatus status = node.replication_status();
       run.world.count("event.snapshot_installed", status.snapshots_installed);

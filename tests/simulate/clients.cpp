@@ -14,6 +14,10 @@ void create_schema(Run& run) {
                                   "CREATE TABLE a (id BIGINT PRIMARY KEY, x BIGINT, y BIGINT, note TEXT);"
                                   "CREATE INDEX a_x ON a (x);"
                                   "CREATE TABLE b (id BIGINT PRIMARY KEY, x BIGINT, y BIGINT UNIQUE, note TEXT);"
+                                  "CREATE TABLE parent (id BIGINT PRIMARY KEY, mail BIGINT UNIQUE);"
+                                  "CREATE TABLE child (id BIGINT PRIMARY KEY, parent BIGINT REFERENCES parent (id),"
+                                  " mail BIGINT REFERENCES parent (mail));"
+                                  "CREATE TABLE scrap (id BIGINT PRIMARY KEY, v BIGINT);"
                                   "CREATE TABLE history (id BIGINT PRIMARY KEY, cause BIGINT);"
                                   "CREATE TABLE twin (id BIGINT, side INT, PRIMARY KEY (id, side))")
                               .error();
@@ -197,6 +201,74 @@ void read(Run& run, std::size_t node) {
       run.world.count("client.snapshots_checked");
     });
     run.world.sleep_ns(static_cast<std::int64_t>(run.world.random_below(200 * kMs)));
+  }
+}
+
+namespace {
+
+void change_family(Run& run, Node& node) {
+  const auto random = [&](std::uint64_t n) { return std::to_string(run.world.random_below(n)); };
+  std::string sql;
+  switch (run.world.random_below(6)) {
+    case 0:
+    case 1:
+      sql = "INSERT INTO parent VALUES (" + random(5) + ", " + random(8) + ")";
+      break;
+    case 2:
+      sql = run.world.chance(0.5) ? "DELETE FROM parent WHERE id = " + random(5)
+                                  : "UPDATE parent SET mail = " + random(8) + " WHERE id = " + random(5);
+      break;
+    case 3:
+      sql = "INSERT INTO child VALUES (" + random(8) + ", (SELECT min(id) FROM parent WHERE id >= " + random(5) +
+            "), (SELECT min(mail) FROM parent WHERE mail >= " + random(8) + "))";
+      break;
+    case 4:
+      sql = "UPDATE child SET parent = (SELECT max(id) FROM parent WHERE id <= " + random(5) + ") WHERE id = " + random(8);
+      break;
+    default:
+      sql = "DELETE FROM child WHERE id = " + random(8);
+      break;
+  }
+  const auto result = try_sql(node, sql);
+  if (!result && result.error().sqlstate() == "23503") run.world.count("client.foreign_key_refused");
+}
+
+void change_scrap(Run& run, Node& node) {
+  if (!run.world.chance(0.15)) {
+    const std::int64_t id = run.history.next_number();
+    if (try_sql(node, "INSERT INTO scrap VALUES (" + std::to_string(id) + ", 1)")) run.history.add_scrap(id);
+    return;
+  }
+  TransactionOptions options;
+  auto begun = node.begin(options);
+  if (!begun) return;
+  Transaction transaction = std::move(begun).value();
+  const auto rows = transaction.execute("SELECT id FROM scrap");
+  if (!rows || !transaction.execute("DROP TABLE scrap")) return transaction.rollback();
+  std::set<std::int64_t> seen;
+  for (const Row row : *rows) seen.insert(row.get<std::int64_t>(0));
+  if (run.world.chance(0.7) && !transaction.execute("CREATE TABLE scrap (id BIGINT PRIMARY KEY, v BIGINT)"))
+    return transaction.rollback();
+  const auto outcome = transaction.commit();
+  const StatusCode code = outcome.error().code();
+  if (code == StatusCode::kConflict || code == StatusCode::kConstraint || code == StatusCode::kAlreadyExists) return;
+  run.history.scrap_dropped(seen);
+  if (outcome) run.world.count("client.tables_dropped");
+}
+
+}  // namespace
+
+void disturb(Run& run, std::size_t node) {
+  while (!run.stop.load()) {
+    run.cluster.with_node(node, [&](Node& n) {
+      if (run.world.chance(0.6)) {
+        change_family(run, n);
+      } else {
+        change_scrap(run, n);
+        if (run.world.chance(0.05)) (void)try_sql(n, "CREATE TABLE IF NOT EXISTS scrap (id BIGINT PRIMARY KEY, v BIGINT)");
+      }
+    });
+    run.world.sleep_ns(static_cast<std::int64_t>(run.world.random_below(120 * kMs)));
   }
 }
 

@@ -38,10 +38,27 @@ class History {
       if (attempt.acknowledged && !elsewhere.covers(attempt.dot)) attempt.may_be_lost = true;
     }
     for (const auto& [name, default_value] : columns_) doubtful_columns_.insert(name);
+    scrap_doubtful_ = true;
   }
   void add_column(const std::string& name, std::int64_t default_value) {
     ldb::rt::MutexLock lock(mutex_);
     columns_[name] = default_value;
+  }
+
+  /// An acknowledged insert into a table that is dropped and made anew all the time.
+  void add_scrap(std::int64_t id) {
+    ldb::rt::MutexLock lock(mutex_);
+    scrap_.insert(id);
+  }
+  /// A DROP that may have happened had seen these rows.
+  void scrap_dropped(const std::set<std::int64_t>& ids) {
+    ldb::rt::MutexLock lock(mutex_);
+    for (const std::int64_t id : ids) scrap_.erase(id);
+  }
+  /// Rows of it that nobody knowingly took away; empty when some may have gone with a disk.
+  std::set<std::int64_t> scrap() {
+    ldb::rt::MutexLock lock(mutex_);
+    return scrap_doubtful_ ? std::set<std::int64_t>() : scrap_;
   }
 
   /// Was a disk lost after this column was added? (Which commit added it is not known.)
@@ -63,6 +80,8 @@ class History {
   std::int64_t next_number_ LDB_GUARDED_BY(mutex_) = 1;
   std::map<std::int64_t, Attempt> attempts_ LDB_GUARDED_BY(mutex_);
   std::map<std::string, std::int64_t> columns_ LDB_GUARDED_BY(mutex_);
+  std::set<std::int64_t> scrap_ LDB_GUARDED_BY(mutex_);
+  bool scrap_doubtful_ LDB_GUARDED_BY(mutex_) = false;
   std::set<std::string> doubtful_columns_ LDB_GUARDED_BY(mutex_);
 };
 

@@ -69,6 +69,7 @@ void body(ldb::sim::World& world, std::int64_t duration_ns) {
       for (std::uint64_t writer = 0; writer < 2; ++writer) {
         threads.emplace_back("writer", [&run, node, writer] { write(run, node, writer); });
       }
+      threads.emplace_back("disturber", [&run, node] { disturb(run, node); });
       threads.emplace_back("reader", [&run, node] { read(run, node); });
     }
     threads.emplace_back("schema", [&run] { change_schema(run); });
@@ -98,6 +99,10 @@ const std::vector<std::string> kRequired{"client.commits_acknowledged",
                                          "conflict.delete_beats_update",
                                          "conflict.update_beats_delete",
                                          "conflict.unique",
+                                         "conflict.foreign_key",
+                                         "conflict.dropped_table",
+                                         "client.foreign_key_refused",
+                                         "client.tables_dropped",
                                          "event.clean_restart",
                                          "event.commit_lost_with_disk",
                                          "event.compaction",

@@ -23,6 +23,8 @@ void create_schema(Run& run);
 /// Random transactions on one node until the run stops: inserts, updates, deletes and re-inserts of shared rows. Each leaves a
 /// row in "history" and two in "twin", by which the checks see whether a commit is there, whole, and after its cause.
 void write(Run& run, std::size_t node, std::uint64_t writer);
+/// Parents and children of a foreign key, inserted, deleted and moved; rows of a table that is dropped and made anew.
+void disturb(Run& run, std::size_t node);
 /// Looks at one node: commits whole, after their causes, and a snapshot that does not change.
 void read(Run& run, std::size_t node);
 /// Adds columns, on any node, sometimes the same on two.

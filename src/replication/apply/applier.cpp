@@ -87,7 +87,7 @@ Result<CommitOutcome> Applier::commit_local(CommitRequest request) {
   if (Status births = plan.check_births(); !births) return s.refused(births);
   plan.latch_unique(request.requirements);
   LDB_TRY(plan.check_requirements(request.requirements));
-  LDB_TRY(plan.find_dangling(false));
+  if (Status parents = plan.find_dangling(false); !parents) return s.refused(parents);
 
   const ReadSet reads(std::move(request.reads));
   State::Submitted submitted;

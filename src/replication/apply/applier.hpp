@@ -118,6 +118,8 @@ class Applier {
   Status build_index(TableId table, IndexId index);
   /// RowStore::check_foreign_keys.
   Status check_foreign_keys(TableId child, std::uint64_t definition);
+  /// RowStore::drop_table_data.
+  Status drop_table_data(TableId table);
 
   ApplierCounters counters() const;
 

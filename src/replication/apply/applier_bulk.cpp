@@ -4,6 +4,7 @@
 #include "base/coding.hpp"
 #include "replication/apply/applier.hpp"
 #include "replication/apply/applier_state.hpp"
+#include "replication/apply/dropped_table.hpp"
 #include "txn/keys.hpp"
 
 namespace ldb {
@@ -39,14 +40,17 @@ class RangeCopy {
           table, primary_key, merged.image, merged.image.liveness, [&](const WriteId& id) { return theirs_.covers(id); }, plan_));
     LDB_TRY(s_.conflicts.add(table, primary_key, merged.image.birth, merged.losses, plan_));
     if (merged.effect != MergeResult::Effect::kNone) batch_.put(key, encode_row_image(merged.image));
-    return {};
+    return local.alive && merged.effect != MergeResult::Effect::kNone && !merged.image.alive ? ended_by(key) : Status();
   }
 
   /// A local row that the sender does not have.
   Status missing_there(std::string_view key, std::string_view bytes) {
     LDB_ASSIGN_OR_RETURN(const bool covered, covered_by(bytes, theirs_));
-    if (covered) batch_.erase(std::string(key));
-    return {};
+    if (!covered) return {};
+    batch_.erase(std::string(key));
+    RowImageReader image;
+    LDB_TRY(image.parse(bytes));
+    return image.alive() ? ended_by(key) : Status();
   }
 
   Status write() {
@@ -58,6 +62,22 @@ class RangeCopy {
   }
 
  private:
+  /// The row that was deleted may have been a table's: its DROP had seen no more than the sender.
+  Status ended_by(std::string_view key) {
+    const RowIndexer* const indexer = s_.indexer.load();
+    const auto table =
+        indexer == nullptr ? std::nullopt : indexer->table_ended_by(keys::table_of(key), keys::primary_key_of(key));
+    if (!table) return {};
+    DroppedTable drops;
+    LDB_ASSIGN_OR_RETURN(const auto word, s_.engine.get(nullptr, keys::dropped_table(*table)));
+    if (word) {
+      LDB_ASSIGN_OR_RETURN(drops, DroppedTable::decode(*word));
+    }
+    drops.add({}, theirs_);
+    batch_.put(keys::dropped_table(*table), drops.encode());
+    return {};
+  }
+
   Applier::State& s_;
   const VersionVector& mine_;
   const VersionVector& theirs_;

@@ -1,4 +1,6 @@
 // Checking the foreign keys of a whole table: when they are new on this node, and after a whole-state copy.
+#include <set>
+
 #include "base/coding.hpp"
 #include "replication/apply/applier.hpp"
 #include "replication/apply/applier_state.hpp"
@@ -15,8 +17,9 @@ class ForeignKeyChunk {
   ForeignKeyChunk(Applier::State& state, const RowIndexer& indexer, TableId table)
       : s_(state), indexer_(indexer), table_(table) {}
 
-  Status check(const std::vector<std::string>& primary_keys) {
-    if (primary_keys.empty()) return {};
+  /// False when an index that it needs is not built yet (a whole-state copy took it away meanwhile).
+  Result<bool> check(const std::vector<std::string>& primary_keys) {
+    if (primary_keys.empty()) return true;
     LDB_TRY(s_.engine.throttle());
     LatchSet rows(s_.row_latches);
     for (const std::string& key : primary_keys) rows.add(keys::row(table_, key));
@@ -26,6 +29,8 @@ class ForeignKeyChunk {
     for (const std::string& key : primary_keys) {
       LDB_ASSIGN_OR_RETURN(Row row, read(key));
       for (const RowReference& reference : row.references) references.add(keys::index_entry(reference.index, reference.prefix));
+      LDB_ASSIGN_OR_RETURN(const bool ready, indexes_ready(row.references));
+      if (!ready) return false;
       found.push_back(std::move(row));
     }
     references.acquire();
@@ -39,7 +44,8 @@ class ForeignKeyChunk {
       }
       LDB_TRY(s_.conflicts.set_dangling(table_, row.key, dangling, std::nullopt, plan));
     }
-    return write(plan);
+    LDB_TRY(write(plan));
+    return true;
   }
 
  private:
@@ -59,6 +65,18 @@ class ForeignKeyChunk {
     row.birth = image.birth();
     LDB_TRY(indexer_.references(table_, key, *stored, row.references));
     return row;
+  }
+
+  Result<bool> indexes_ready(const std::vector<RowReference>& references) {
+    for (const RowReference& reference : references) {
+      for (const IndexId index : {reference.index, reference.parent_index}) {
+        if (index == IndexId{} || ready_.contains(index)) continue;
+        LDB_ASSIGN_OR_RETURN(const auto mark, s_.engine.get(nullptr, keys::index_ready(index)));
+        if (!mark) return false;
+        ready_.insert(index);
+      }
+    }
+    return true;
   }
 
   Result<bool> parent_alive(const RowReference& reference, WriteId& tombstone) {
@@ -97,6 +115,7 @@ class ForeignKeyChunk {
   Applier::State& s_;
   const RowIndexer& indexer_;
   const TableId table_;
+  std::set<IndexId> ready_;
 };
 
 }  // namespace
@@ -119,17 +138,20 @@ Status Applier::check_foreign_keys(TableId child, std::uint64_t definition) {
     for (rows->seek_to_first(); rows->valid(); rows->next()) {
       keys_of_chunk.emplace_back(keys::primary_key_of(rows->key()));
       if (keys_of_chunk.size() < kCheckChunkRows) continue;
-      LDB_TRY(chunk.check(keys_of_chunk));
+      LDB_ASSIGN_OR_RETURN(const bool ready, chunk.check(keys_of_chunk));
+      if (!ready) return {};
       keys_of_chunk.clear();
     }
     LDB_TRY(rows->status());
-    LDB_TRY(chunk.check(keys_of_chunk));
+    LDB_ASSIGN_OR_RETURN(const bool ready, chunk.check(keys_of_chunk));
+    if (!ready) return {};
   }
   // Records of rows that are gone, or of constraints that are.
   for (std::string after;;) {
     LDB_ASSIGN_OR_RETURN(const std::vector<std::string> recorded, s.conflicts.dangling_rows(child, after, kCheckChunkRows));
     if (recorded.empty()) break;
-    LDB_TRY(chunk.check(recorded));
+    LDB_ASSIGN_OR_RETURN(const bool ready, chunk.check(recorded));
+    if (!ready) return {};
     after = recorded.back();
   }
   LDB_TRY(s.conflicts.evict(s.row_latches).status());

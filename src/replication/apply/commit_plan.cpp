@@ -66,7 +66,30 @@ Status CommitPlan::check_unchanged(std::uint64_t view_sequence) const {
   return {};
 }
 
+/// Tables that are gone take no writes any more; a commit that ends one leaves word of what it had seen.
+Status CommitPlan::find_ended_tables() {
+  for (const Row& row : rows_) {
+    const TableId table = row.write->table;
+    if (!ended_.contains(table)) {
+      LDB_ASSIGN_OR_RETURN(ended_[table], services_.indexer->ended(table));
+    }
+    if (row.write->kind != RowWrite::Kind::kDelete) continue;
+    const auto ends = services_.indexer->table_ended_by(table, row.write->key);
+    if (!ends) continue;
+    LDB_ASSIGN_OR_RETURN(const auto word, services_.engine.get(nullptr, keys::dropped_table(*ends)));
+    Drop drop{*ends, {}};
+    if (word) {
+      LDB_ASSIGN_OR_RETURN(drop.before, DroppedTable::decode(*word));
+    }
+    drops_.push_back(std::move(drop));
+    LDB_TRY(services_.conflicts.dropped_knowingly(
+        *ends, [&](const WriteId& id) { return commit_.has_seen(id); }, conflicts_));
+  }
+  return {};
+}
+
 Status CommitPlan::merge() {
+  if (services_.indexer != nullptr) LDB_TRY(find_ended_tables());
   for (Row& row : rows_) LDB_TRY(merge_row(row));
   if (services_.indexer != nullptr) {
     for (const Row& row : rows_) LDB_TRY(index_row(row));
@@ -83,6 +106,11 @@ Status CommitPlan::merge() {
 }
 
 Status CommitPlan::merge_row(Row& row) {
+  if (const auto ended = ended_.find(row.write->table); ended != ended_.end() && ended->second) {
+    row.table_ended = true;
+    const std::vector<Loss> losses = lost_to_drop(commit_, *row.write, *ended->second);
+    return services_.conflicts.add(row.write->table, row.write->key, {}, losses, conflicts_);
+  }
   LDB_ASSIGN_OR_RETURN(row.stored, services_.engine.get(nullptr, row.row_key));
   if (row.stored) {
     Result<RowImage> image = decode_row_image(*row.stored);
@@ -129,6 +157,7 @@ Status CommitPlan::index_row(const Row& row) {
 
 Status CommitPlan::check_births() const {
   for (const Row& row : rows_) {
+    if (row.table_ended) return changed(*row.write);
     if (row.write->kind == RowWrite::Kind::kInsert) continue;
     if (!row.stored || !row.image.alive || row.image.birth != row.write->birth) return changed(*row.write);
   }
@@ -237,6 +266,10 @@ void CommitPlan::fill(WriteBatch& batch, WriteId final_id) {
       replace_id(row.merged.image, provisional, final_id);
       batch.put(std::move(row.row_key), encode_row_image(row.merged.image));
     }
+  }
+  for (Drop& drop : drops_) {
+    drop.before.add(final_id, commit_.dependencies);
+    batch.put(keys::dropped_table(drop.table), drop.before.encode());
   }
   for (const std::string& entry : erased_entries_) batch.erase(entry);
   for (const std::string& entry : added_entries_) batch.put(entry, {});

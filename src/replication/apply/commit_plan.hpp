@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "ldb/row_store.hpp"
+#include "replication/apply/dropped_table.hpp"
 #include "replication/apply/merge.hpp"
 #include "replication/apply/row_latches.hpp"
 #include "replication/conflict_log.hpp"
@@ -70,8 +71,10 @@ class CommitPlan {
     std::optional<std::string> stored;
     RowImage image;  // of `stored`
     MergeResult merged;
+    bool table_ended = false;
   };
 
+  Status find_ended_tables();
   Status merge_row(Row& row);
   Status index_row(const Row& row);
   Status note_references(std::size_t row);
@@ -84,6 +87,7 @@ class CommitPlan {
   RowState state_after(const Row& row) const;
   Result<RowState> state_after(const std::string& row_key) const;
   Result<RowState> parent_after(const RowReference& reference) const;
+  Status require_parents() const;
   Status set_children(const RowReference& reference);
   /// `parent`: null when the row does not refer to anything by this constraint.
   Status set_child(const RowReference& reference, std::string_view key, const RowState& child, const RowState* parent);
@@ -115,6 +119,12 @@ class CommitPlan {
   std::map<std::string_view, std::size_t> rows_by_key_;           // made by find_dangling()
   std::set<std::pair<std::string, ConstraintId>> children_done_;  // by row key
   ConflictPlan conflicts_;
+  std::map<TableId, std::optional<WriteId>> ended_;  // of the tables written; the DROP, where there was one
+  struct Drop {
+    TableId table;
+    DroppedTable before;  // DROPs that came earlier
+  };
+  std::vector<Drop> drops_;  // tables that this commit ends
 };
 
 }  // namespace ldb

@@ -91,8 +91,9 @@ Result<CommitPlan::RowState> CommitPlan::parent_after(const RowReference& refere
 
 Status CommitPlan::find_dangling(bool remote) {
   if (child_ends_.empty() && parent_ends_.empty()) return {};
-  if (!remote && !services_.conflicts.has_foreign_keys()) return {};  // nothing to mend
   for (std::size_t i = 0; i < rows_.size(); ++i) rows_by_key_.emplace(rows_[i].row_key, i);
+  if (!remote) LDB_TRY(require_parents());
+  if (!remote && !services_.conflicts.has_foreign_keys()) return {};  // nothing to mend
   for (const bool refers : {true, false}) {
     for (const ChildEnd& end : child_ends_) {
       if (end.refers != refers) continue;
@@ -107,6 +108,19 @@ Status CommitPlan::find_dangling(bool remote) {
     }
   }
   for (const RowReference& reference : parent_ends_) LDB_TRY(set_children(reference));
+  return {};
+}
+
+/// A local commit has required that the parent's row lives, but the value that it refers to may have gone from that row since.
+Status CommitPlan::require_parents() const {
+  for (const ChildEnd& end : child_ends_) {
+    if (!end.refers || end.reference.parent_index == IndexId{}) continue;
+    LDB_ASSIGN_OR_RETURN(const RowState parent, parent_after(end.reference));
+    if (parent.alive) continue;
+    return Status(
+        StatusCode::kConflict,
+        "could not serialize access: what a foreign key refers to was changed by another commit; run the transaction again");
+  }
   return {};
 }
 

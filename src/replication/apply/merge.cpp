@@ -256,6 +256,26 @@ MergeResult merge_write(const WriteOrder& order, const RowImage* existing, std::
   return WriteMerge(order, existing, existing_bytes, commit, write).run();
 }
 
+std::vector<Loss> lost_to_drop(const CommitView& commit, const WriteView& write, WriteId drop) {
+  std::vector<Loss> losses;
+  if (write.kind == RowWrite::Kind::kInsert)
+    losses.push_back(lost_row(ConflictKind::kDroppedTable, commit.id(), commit.image(write), drop));
+  if (write.kind == RowWrite::Kind::kUpdate)
+    for (const Cell& cell : cells_of(write.cells, commit.id()))
+      losses.push_back(lost_cell(ConflictKind::kDroppedTable, cell, drop));
+  return losses;
+}
+
+std::vector<Loss> lost_to_drop(const RowImage& image, std::string_view bytes, WriteId drop,
+                               const std::function<bool(const WriteId&)>& seen_by_drop) {
+  std::vector<Loss> losses;
+  if (!image.alive) return losses;
+  if (!seen_by_drop(image.birth)) losses.push_back(lost_row(ConflictKind::kDroppedTable, image.birth, bytes, drop));
+  for (const Cell& cell : image.cells)
+    if (cell.id != image.birth && !seen_by_drop(cell.id)) losses.push_back(lost_cell(ConflictKind::kDroppedTable, cell, drop));
+  return losses;
+}
+
 MergeResult merge_images(const WriteOrder& order, std::string_view mine, const VersionVector& my_vector, std::string_view theirs,
                          const VersionVector& their_vector, const RowImage& my_image, const RowImage& their_image) {
   const Side a{my_image, mine, their_vector};

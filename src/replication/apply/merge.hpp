@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string_view>
 #include <vector>
@@ -24,6 +25,7 @@ enum class ConflictKind : std::uint8_t {
   kForeignKey = 7,  ///< a child whose parent is gone
   /// Internal, never shown: one of two concurrent deletes. Its effect holds, unless a later update revives the row.
   kMaskedDelete = 8,
+  kDroppedTable = 9,  ///< a write to a table that was dropped meanwhile
 };
 
 /// A write that lost, as the merge sees it; views borrow from what was merged.
@@ -77,6 +79,12 @@ struct MergeResult {
 /// Applies one write of a commit to the image stored (null: none). `existing_bytes` is where `existing` was decoded from.
 MergeResult merge_write(const WriteOrder& order, const RowImage* existing, std::string_view existing_bytes,
                         const CommitView& commit, const WriteView& write);
+
+/// What a write loses whose table has ended: all of it, except that a deleted row stays deleted.
+std::vector<Loss> lost_to_drop(const CommitView& commit, const WriteView& write, WriteId drop);
+/// What an image loses with its table: what `seen_by_drop` denies. Of a dead row everything was recorded when it died.
+std::vector<Loss> lost_to_drop(const RowImage& image, std::string_view bytes, WriteId drop,
+                               const std::function<bool(const WriteId&)>& seen_by_drop);
 
 /// Joins two images of one row, of a whole-state copy. A vector tells what its side had applied: a write that the other side's
 /// vector does not cover met the other side's writes here for the first time.

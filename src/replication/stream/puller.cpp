@@ -131,6 +131,7 @@ Status Puller::hello() {
 }
 
 Status Puller::fetch() {
+  held_epoch_ = replica_.epoch();
   FetchRequest request;
   request.from = replica_.identity();
   request.knowledge = replica_.knowledge();
@@ -181,6 +182,12 @@ Status Puller::apply_held() {
   const std::size_t before = held_from_;
   Status status;
   held_back_.clear();
+  if (held_epoch_ != replica_.epoch()) {
+    held_.clear();
+    held_from_ = 0;
+    position_ = {};
+    return {};
+  }
   for (bool hold = false; held_from_ < held_.size();) {
     status = apply_one(held_[held_from_], hold);
     if (!status || hold) break;
@@ -208,7 +215,7 @@ Status Puller::apply_held() {
 
 /// `hold`: nothing may be applied before this one is.
 Status Puller::apply_one(const std::string& payload, bool& hold) {
-  LDB_ASSIGN_OR_RETURN(const ApplyOutcome outcome, replica_.apply(payload));
+  LDB_ASSIGN_OR_RETURN(const ApplyOutcome outcome, replica_.apply(payload, held_epoch_));
   switch (outcome.kind) {
     case ApplyOutcome::Kind::kApplied:
     case ApplyOutcome::Kind::kDuplicate:
@@ -257,9 +264,10 @@ Status Puller::copy() {
     return ask<SnapshotAnswer>(RequestKind::kSnapshot, encode(request), replica_.options().copy_timeout_ms);
   };
   link.wait = [this](std::int64_t ns) { return pause(ns, true); };
+  const std::uint64_t epoch = replica_.epoch();
   const auto vector = receive_copy(replica_.engine(), link);
   Status status = vector.error();
-  if (status) status = replica_.install(*vector);
+  if (status) status = replica_.install(*vector, epoch);
   replica_.end_copy();
   LDB_TRY(status);
   return sync_applied();

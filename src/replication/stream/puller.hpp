@@ -69,6 +69,7 @@ class Puller {
   StreamPosition position_;
   std::vector<std::string> held_;  ///< fetched, not yet applied
   std::size_t held_from_ = 0;
+  std::uint64_t held_epoch_ = 0;  ///< Replica::epoch() when they were asked for
   StreamPosition after_held_;
   VersionVector asked_with_;  ///< applied, as the last fetch said
   int stale_answers_ = 0;     ///< in a row

@@ -155,6 +155,7 @@ Result<std::string> Sender::answer_hello(const NodeId& from, const HelloRequest&
                                                     "\", this node to \"" + replica_.services().cluster + "\"");
   }
   LDB_TRY(replica_.heard_request(from, request.from, &request.knowledge, &request.complaint));
+  LDB_TRY(replica_.answering_hello(from, request.from.boot));
   return encode(HelloAnswer{replica_.identity(), replica_.knowledge(), !replica_.readable().is_ok()});
 }
 

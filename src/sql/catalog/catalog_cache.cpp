@@ -1,13 +1,22 @@
 #include "sql/catalog/catalog_cache.hpp"
 
+#include <algorithm>
+
 #include "sql/catalog/catalog_loader.hpp"
 #include "sql/catalog/foreign_keys.hpp"
 #include "sql/catalog/row_codec.hpp"
 #include "sql/catalog/system_tables.hpp"
 #include "txn/keys.hpp"
+#include "txn/row_image.hpp"
 
 namespace ldb::sql {
 namespace {
+
+std::string relation_key(TableId table) {
+  std::string key;
+  encode_key(Value(static_cast<std::int64_t>(table.value)), KeyColumn{TypeId::kBigInt, false, false}, key);
+  return keys::row(kRelationsTable, key);
+}
 
 Status append_entries(const Table& table, std::span<const Index> indexes, std::string_view key, std::string_view image,
                       std::vector<IndexEntry>& out) {
@@ -41,6 +50,20 @@ Result<std::vector<std::uint64_t>> ids_in_space(StorageEngine& engine, const Rea
   }
   LDB_TRY(it->status());
   return ids;
+}
+
+/// Relations of which a DROP left word: without rows too (and views), so that the word goes.
+Status add_dropped(StorageEngine& engine, const ReadView& view, std::vector<std::uint64_t>& tables) {
+  const KeyRange range = keys::dropped_table_range();
+  LDB_ASSIGN_OR_RETURN(auto it, engine.iterate(&view, range));
+  for (it->seek_to_first(); it->valid(); it->next()) {
+    const std::string_view id = it->key().substr(range.lower->size());
+    if (id.size() == 8) tables.push_back(load_u64_be(id.data()));
+  }
+  LDB_TRY(it->status());
+  std::sort(tables.begin(), tables.end());
+  tables.erase(std::unique(tables.begin(), tables.end()), tables.end());
+  return {};
 }
 
 }  // namespace
@@ -155,7 +178,7 @@ Status CatalogCache::index_entries(TableId id, std::string_view key, std::string
     }
     LDB_TRY(append_entries(*other, extra, key, image, out));
   }
-  return {};  // rows of a table that was dropped here are removed by the next sweep
+  return {};
 }
 
 Status CatalogCache::references(TableId id, std::string_view, std::string_view image, std::vector<RowReference>& out) const {
@@ -179,6 +202,32 @@ Result<std::string> CatalogCache::primary_key_of_entry(IndexId index, std::strin
   if (table == nullptr) return Status(StatusCode::kAborted, "an index was dropped meanwhile");
   LDB_ASSIGN_OR_RETURN(const std::size_t size, key_prefix_size(entry, table->indexes[place].key));
   return std::string(entry.substr(size));
+}
+
+std::optional<TableId> CatalogCache::table_ended_by(TableId table, std::string_view key) const {
+  if (table != kRelationsTable) return std::nullopt;
+  const auto id = decode_key(key, KeyColumn{TypeId::kBigInt, false, false});
+  if (!id || id->is_null()) return std::nullopt;
+  return TableId{static_cast<std::uint64_t>(std::get<std::int64_t>(id->storage()))};
+}
+
+Result<std::optional<WriteId>> CatalogCache::ended(TableId table) const {
+  std::optional<WriteId> none;
+  const CatalogPtr catalog = published();
+  if (is_system_table(table) || catalog == nullptr || catalog->find_table(table) || is_pending(table)) return none;
+  LDB_ASSIGN_OR_RETURN(const auto stored, rows_->engine().get(nullptr, relation_key(table)));
+  if (!stored) return none;  // on its way, perhaps
+  RowImageReader image;
+  LDB_TRY(image.parse(*stored));
+  return image.alive() ? none : std::optional<WriteId>(image.tombstone());
+}
+
+Result<bool> CatalogCache::relation_exists(TableId table) const {
+  LDB_ASSIGN_OR_RETURN(const auto stored, rows_->engine().get(nullptr, relation_key(table)));
+  if (!stored) return false;
+  RowImageReader image;
+  LDB_TRY(image.parse(*stored));
+  return image.alive();
 }
 
 void CatalogCache::catalog_changed(std::uint64_t) {
@@ -281,6 +330,7 @@ Status CatalogCache::sweep() {
     const auto view = engine.view();
     LDB_ASSIGN_OR_RETURN(tables, ids_in_space(engine, *view, keys::all_rows()));
     LDB_ASSIGN_OR_RETURN(indexes, ids_in_space(engine, *view, keys::all_index_entries()));
+    LDB_TRY(add_dropped(engine, *view, tables));
   }
   LDB_ASSIGN_OR_RETURN(CatalogPtr catalog, current());
   const auto unknown_table = [&](std::uint64_t id) {
@@ -296,7 +346,10 @@ Status CatalogCache::sweep() {
   changes_.fetch_add(1);
   LDB_ASSIGN_OR_RETURN(catalog, current());
   for (const std::uint64_t id : tables) {
-    if (unknown_table(id)) LDB_TRY(rows_->drop_table_data(TableId{id}));
+    if (!unknown_table(id)) continue;
+    // A table whose schema was dropped on another node is out of sight, and comes back with the schema.
+    LDB_ASSIGN_OR_RETURN(const bool exists, relation_exists(TableId{id}));
+    if (!exists) LDB_TRY(rows_->drop_table_data(TableId{id}));
   }
   for (const std::uint64_t id : indexes) {
     if (!unknown_index(id)) continue;

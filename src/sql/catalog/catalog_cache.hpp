@@ -48,6 +48,8 @@ class CatalogCache final : public RowIndexer {
   Status references(TableId table, std::string_view key, std::string_view image, std::vector<RowReference>& out) const override;
   Status referrers(TableId table, std::string_view key, std::string_view image, std::vector<RowReference>& out) const override;
   Result<std::string> primary_key_of_entry(IndexId index, std::string_view entry) const override;
+  std::optional<TableId> table_ended_by(TableId table, std::string_view key) const override;
+  Result<std::optional<WriteId>> ended(TableId table) const override;
   void catalog_changed(std::uint64_t sequence) override;
 
  private:
@@ -62,6 +64,8 @@ class CatalogCache final : public RowIndexer {
   void run_task();
   CatalogPtr published() const;
   bool is_pending(TableId table) const;
+  /// Does the newest state have the row that makes a relation exist?
+  Result<bool> relation_exists(TableId table) const;
   bool is_pending(IndexId index) const;
 
   RowStore* rows_ = nullptr;

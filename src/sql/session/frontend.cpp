@@ -1,4 +1,6 @@
 // The SQL front end: PostgreSQL's language over the row store.
+#include "sql/catalog/catalog_loader.hpp"
+#include "sql/catalog/system_tables.hpp"
 #include "sql/session/session.hpp"
 
 namespace ldb {
@@ -42,6 +44,12 @@ class PostgresFrontend final : public SqlFrontend {
       return Status::sql(StatusCode::kNotFound, "3D000", "database \"" + options.database + "\" does not exist");
     }
     return std::unique_ptr<SqlSession>(std::make_unique<Session>(shared_, options));
+  }
+
+  Result<std::function<bool(TableId)>> existing_tables(RowTransaction& transaction) override {
+    LDB_ASSIGN_OR_RETURN(const std::shared_ptr<const Catalog> catalog, load_catalog(transaction, shared_.catalog.new_version()));
+    return std::function<bool(TableId)>(
+        [catalog](TableId table) { return is_system_table(table) || catalog->find_table(table) != nullptr; });
   }
 
   RowIndexer* indexer() override { return &shared_.catalog; }

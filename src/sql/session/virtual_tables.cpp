@@ -59,6 +59,8 @@ std::string_view kind_name(ConflictKind kind) {
       return "unique";
     case ConflictKind::kForeignKey:
       return "foreign key";
+    case ConflictKind::kDroppedTable:
+      return "write to dropped table";
     case ConflictKind::kMaskedDelete:
       return "masked delete";
   }
@@ -128,7 +130,7 @@ Result<Rows> conflicts(SharedState& shared, ExecContext& context) {
         parent = context.catalog->find_table(constraint.referenced);
       }
     }
-    const bool whole_row = !record.column && record.kind == ConflictKind::kBirth;
+    const bool whole_row = !record.column && (record.kind == ConflictKind::kBirth || record.kind == ConflictKind::kDroppedTable);
     Value winner_value = record.kind == ConflictKind::kUnique && record.winner_value ? key_text(table.get(), *record.winner_value)
                          : record.kind == ConflictKind::kForeignKey && record.winner_value
                              ? key_text(parent.get(), *record.winner_value)

@@ -32,6 +32,7 @@ class ApplierReplicator final : public Replicator {
   Status check_foreign_keys(TableId child, std::uint64_t definition) override {
     return applier_.check_foreign_keys(child, definition);
   }
+  Status drop_table_data(TableId table) override { return applier_.drop_table_data(table); }
   void handle(const NodeId&, Request, Responder respond) override { respond(Status(StatusCode::kUnsupported, "no peers")); }
 
   Status readable_now;
