@@ -29,8 +29,9 @@ inline std::int64_t random_integer(std::mt19937_64& random, std::int64_t low, st
           (std::int64_t{1} << (random() % 63)) * (random() % 2 == 0 ? 1 : -1) + static_cast<std::int64_t>(random() % 3) - 1, low,
           high);
     default:
-      return low + static_cast<std::int64_t>(random() % (static_cast<std::uint64_t>(high) - static_cast<std::uint64_t>(low) +
-                                                         (high == INT64_MAX ? 0 : 1)));
+      return static_cast<std::int64_t>(
+          static_cast<std::uint64_t>(low) +
+          random() % (static_cast<std::uint64_t>(high) - static_cast<std::uint64_t>(low) + (high == INT64_MAX ? 0 : 1)));
   }
 }
 
