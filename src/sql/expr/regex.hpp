@@ -34,6 +34,9 @@ class Regex {
   /// Whether some part of `text` (UTF-8) matches.
   bool matches(std::string_view text) const;
 
+  /// A letter, a digit or an underscore.
+  static bool is_word(char32_t c);
+
   struct Range {
     char32_t first = 0;
     char32_t last = 0;
