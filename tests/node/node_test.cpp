@@ -123,6 +123,27 @@ TEST_CASE("A prepared statement runs many times") {
   CHECK_FALSE(session.prepare("SELECT nothing FROM nowhere").has_value());
 }
 
+TEST_CASE("A node sorts through its directory what does not fit in memory, and bounds the memory of its statements") {
+  const test::TempDirectory directory;
+  NodeOptions options;
+  options.directory = directory.path();
+  options.sql_memory_bytes = std::uint64_t{8} << 20;
+  const auto node = Node::open(std::move(options)).value();
+  auto session = node->session().value();
+  REQUIRE(session.execute("SET work_mem = '128kB'").has_value());
+  const auto sorted =
+      session.execute("SELECT count(*), max(g) FROM (SELECT g FROM generate_series(1, 500000) g ORDER BY g % 17, -g) t");
+  INFO(sorted.status().to_string());
+  REQUIRE(sorted.has_value());
+  CHECK((*sorted)[0].get<std::int64_t>(0) == 500000);
+  CHECK(posix_file_system().list(directory.path() + "/spill").value().empty());
+  const Status status = session.execute("SELECT DISTINCT g FROM generate_series(1, 2000000) g").status();
+  CHECK(status.code() == StatusCode::kResourceExhausted);
+  CHECK(status.sqlstate() == "53200");
+  CHECK(session.execute("SELECT 1").has_value());
+  CHECK(session.cancel().is_ok());
+}
+
 TEST_CASE("A node without a network refuses peers, with the reason") {
   const auto node = open_node("");
   const Status status = node->add_peer({NodeId{"other"}, "127.0.0.1:1"});

@@ -101,6 +101,8 @@ Status ExecContext::interrupted() const {
 }
 
 Status run_statement(const PhysicalStatement& statement, ExecContext& context, const std::function<Status(const Batch&)>& sink) {
+  LDB_TRY(run_to_end(*statement.root, context, sink));
+  // What nobody read to its end, or at all, is done none the less.
   for (std::size_t cte = 0; cte < statement.ctes.size(); ++cte) {
     if (!statement.ctes[cte].has_side_effects) continue;
     CommonTable& table = common_table(cte, context);
@@ -108,7 +110,6 @@ Status run_statement(const PhysicalStatement& statement, ExecContext& context, c
       LDB_ASSIGN_OR_RETURN(more, fetch_more(table, context));
     }
   }
-  LDB_TRY(run_to_end(*statement.root, context, sink));
   for (const auto& write : context.deferred) {
     const Status status = write();
     // Another part of the statement has deleted the row: the first change counts.

@@ -80,7 +80,7 @@ struct ExecContext : EvalContext {
   Status interrupted() const;
 };
 
-/// Runs a whole statement: common tables that write, the plan, then what was left for the end.
+/// Runs a whole statement: the plan, common tables that write and were not read to their ends, then what was left for the end.
 Status run_statement(const PhysicalStatement& statement, ExecContext& context, const std::function<Status(const Batch&)>& sink);
 /// A recursion takes a step: forgets what depends on its working table.
 void forget_dependents(std::size_t recursion, ExecContext& context);

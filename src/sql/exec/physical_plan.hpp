@@ -59,7 +59,7 @@ struct PhysicalSubplan {
 struct PhysicalCommonTable {
   std::string name;
   PhysicalPtr plan;
-  bool has_side_effects = false;        ///< runs to its end before the statement itself
+  bool has_side_effects = false;        ///< runs to its end, whoever reads it
   std::vector<std::size_t> recursions;  ///< as of a subplan; never its own
 };
 

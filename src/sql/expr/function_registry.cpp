@@ -22,6 +22,7 @@ FunctionRegistry::FunctionRegistry() : table_(std::make_unique<Table>()) {
   register_encoding_functions(*this);
   register_datetime_functions(*this);
   register_format_functions(*this);
+  register_regex_functions(*this);
   register_system_functions(*this);
 }
 FunctionRegistry::~FunctionRegistry() = default;

@@ -75,6 +75,7 @@ void register_text_functions(FunctionRegistry& registry);
 void register_encoding_functions(FunctionRegistry& registry);
 void register_datetime_functions(FunctionRegistry& registry);
 void register_format_functions(FunctionRegistry& registry);
+void register_regex_functions(FunctionRegistry& registry);
 void register_system_functions(FunctionRegistry& registry);
 
 }  // namespace ldb::sql

@@ -77,7 +77,7 @@ Result<Decimal> add(const Decimal& a, const Decimal& b) {
   int128_t x = 0;
   int128_t y = 0;
   if (!scale_up(a.coefficient, scale - a.scale, x) || !scale_up(b.coefficient, scale - b.scale, y)) return add_slow(a, b);
-  int128_t sum = 0;
+  int128_t sum = 0;  // two numbers of 38 digits may be too much for 128 bits
   if (__builtin_add_overflow(x, y, &sum) || !in_range(sum)) return overflow();
   return Decimal{sum, scale};
 }
