@@ -80,7 +80,7 @@ TEST_CASE("Under cuts, restarts and timeouts every call is answered once, and ri
   const std::uint64_t seed = 20260103;
   CAPTURE(seed);
   const std::size_t files_before = test::open_file_descriptors();
-  const std::size_t threads_before = test::live_threads();
+  const std::size_t threads_before = test::threads_at_rest();
   Tally tally;
   {
     Cluster cluster(GENERATE(1U, 2U));

@@ -24,7 +24,7 @@ net::rpc::CapnpOptions short_handshake() {
 struct Siege {
   explicit Siege(net::rpc::CapnpOptions options = short_handshake()) {
     files_before = test::open_file_descriptors();
-    threads_before = test::live_threads();
+    threads_before = test::threads_at_rest();
     victim = std::make_unique<TestNode>("victim", options);
     friendly = std::make_unique<TestNode>("friend");
   }

@@ -43,7 +43,7 @@ TEST_CASE("Closing nodes leaves no thread and no file handle") {
     REQUIRE(cluster->wait_converged().is_ok());
   };
   round();  // whatever the process sets up once
-  const std::size_t threads = test::live_threads();
+  const std::size_t threads = test::threads_at_rest();
   const std::size_t files = test::open_file_descriptors();
   for (int i = 0; i < 3; ++i) round();
   CHECK(test::threads_come_down_to(threads));

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import termios
 import time
 import unittest
 
@@ -102,13 +103,21 @@ class Shell(unittest.TestCase):
                     except OSError:  # the other side has closed
                         self.fail(f"ended before {pattern!r}: {output!r}")
 
+        def press(keys):
+            """The editor shows its prompt a moment before it takes the terminal out of line mode; keys that come between are mangled."""
+            while termios.tcgetattr(terminal)[3] & termios.ICANON:
+                self.assertLess(time.monotonic(), deadline, "the terminal stays in line mode")
+                time.sleep(0.001)
+            os.write(terminal, keys.encode())
+
         try:
             read_until(r"ldb=> ", 0)
             for keys, pattern in steps:
                 start = len(output)
-                os.write(terminal, keys.encode())
+                press(keys)
                 read_until(pattern, start)
-            self.hang_up(terminal, deadline)
+            press("\x04")
+            self.read_to_the_end(terminal, deadline)
         except BaseException:
             os.kill(child, signal.SIGKILL)
             os.waitpid(child, 0)
@@ -117,16 +126,13 @@ class Shell(unittest.TestCase):
             os.close(terminal)
         return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
-    def hang_up(self, terminal, deadline):
-        """Ctrl-D until the other side is gone: one that comes between two lines, while the terminal is not in raw mode, is lost."""
+    def read_to_the_end(self, terminal, deadline):
         while True:
             self.assertLess(time.monotonic(), deadline, "the shell does not end")
             try:
-                os.write(terminal, b"\x04")
-                while select.select([terminal], [], [], 0.2)[0]:
-                    if not os.read(terminal, 65536):
-                        return
-            except OSError:
+                if select.select([terminal], [], [], 1)[0] and not os.read(terminal, 65536):
+                    return
+            except OSError:  # the other side has closed
                 return
 
     def test_lines_are_edited_and_remembered(self):
