@@ -265,7 +265,8 @@ Status Log::close() {
   rt::MutexLock lock(mutex_);
   if (prepared_.file) {
     prepared_.file.reset();
-    (void)options_.file_system->remove(segment_path(prepared_.number));
+    // After a failed write the seal that names it may stand in the current segment all the same; recovery cuts it if it does not.
+    if (poisoned_) (void)options_.file_system->remove(segment_path(prepared_.number));
   }
   for (const std::string& path : recyclable_) (void)options_.file_system->remove(path);
   recyclable_.clear();
