@@ -105,6 +105,7 @@ class LogCheck {
       }
     }
     for (const std::uint64_t number : *numbers) check_segment(number);
+    if (!numbers->empty() && sealed_ == numbers->back()) damage_.push_back({path(sealed_ + 1), 0, "log segment is missing"});
     for (const auto& [position, what] : suspects_) {
       if (position < vouched_) {
         damage_.push_back({path(position.segment), position.offset, what + "; the log was synced up to " + text(vouched_)});
@@ -135,6 +136,8 @@ class LogCheck {
         if (!check_record(reader, number)) return;
         continue;
       }
+      // Its header is whole, so what it vouches for counts.
+      if (outcome == Outcome::kTornBody) vouched_ = std::max(vouched_, reader.record().vouched);
       suspects_.push_back({{number, reader.offset()}, outcome == Outcome::kTornBody ? "damaged log record" : kEnd});
       if (!reader.resync(reader.file_size())) return;
       // Something valid behind it: what it vouches for counts.
@@ -149,6 +152,7 @@ class LogCheck {
     vouched_ = std::max(vouched_, record.vouched);
     if (record.type == RecordType::kSeal) {
       if (record.body_size != 8 || load_u64(reader.body().data()) != number + 1) damaged("bad seal");
+      sealed_ = number;
       return false;
     }
     if (record.type != RecordType::kBatch) return true;
@@ -165,6 +169,7 @@ class LogCheck {
   const std::string directory_;
   LogPosition vouched_;
   std::uint64_t last_sequence_ = 0;
+  std::uint64_t sealed_ = 0;  // last segment that ends in a seal
   std::vector<std::pair<LogPosition, std::string>> suspects_;
   std::vector<Damage> damage_;
 };
