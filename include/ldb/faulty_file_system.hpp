@@ -21,6 +21,15 @@ constexpr std::size_t kFileOperationCount = 8;
 enum class EntryLoss : std::uint8_t {
   kPrefix,  ///< the first few survive, in order over all directories, as ext4's and XFS' journals do
   kAny,     ///< each survives or not, as POSIX permits; the calls on one name still act in order
+  kAll,     ///< none survives
+};
+
+/// What a crash does to writes that were not followed by a sync of their file.
+enum class WriteLoss : std::uint8_t {
+  kRandom,  ///< each is kept, lost, or torn, at a rate drawn for every file
+  kAll,     ///< all are lost
+  kNone,    ///< all are kept, as if the disk had been quick
+  kTorn,    ///< each is torn: of its 512-byte sectors each survives or not, so that later ones may survive earlier ones
 };
 
 /// Rates are probabilities a call, from 0 to 1; times are nanoseconds. Changing them while the file system is in use is fine.
@@ -32,6 +41,7 @@ struct FileFaults {
   std::int64_t sync_ns = 0;                   ///< what every other sync takes
   std::int64_t slow_sync_ns = 200'000'000;
   EntryLoss entry_loss = EntryLoss::kPrefix;
+  WriteLoss write_loss = WriteLoss::kRandom;
   std::uint64_t capacity_bytes = UINT64_MAX;  ///< kNoSpace when all files together would be larger
 
   double& io_error_of(FileOperation op) { return io_error[static_cast<std::size_t>(op)]; }

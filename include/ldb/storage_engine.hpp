@@ -162,7 +162,7 @@ class StorageEngine {
   /// newer than everything submitted before the end of the call; durable on return, as is then everything submitted before.
   /// Other writers go on meanwhile, but for a short moment at the end. Not in the change log. An empty source changes nothing.
   /// kInvalidArgument when keys do not ascend strictly or break the bounds of a batch. A failure leaves nothing behind, except
-  /// kOutcomeUnknown: the run is there as a whole or not at all, which reopening shows.
+  /// kOutcomeUnknown: the engine then refuses writes until it is reopened, and the run is there as a whole or not at all.
   virtual Result<std::uint64_t> ingest(SortedSource& source);
   /// A copy of everything acknowledged before the call, change log included, that can be opened as an engine of its own. Tables
   /// are hard links, so `directory` must be on the same file system; it must not exist or be empty (kAlreadyExists). Writers go

@@ -49,11 +49,13 @@ void FaultyFile::apply_torn(const Change& change, Random& random) {
   }
 }
 
-void FaultyFile::keep_some(Random& random, const std::function<void(std::string_view)>& report) {
+void FaultyFile::keep_some(WriteLoss loss, Random& random, const std::function<void(std::string_view)>& report) {
   if (unsynced_.empty()) return;
   // Most crashes in the field lose either everything or little; drawing a rate first makes those extremes as likely as the
   // middle.
-  const std::uint64_t lost_of_8 = random.below(9);
+  std::uint64_t lost_of_8 = random.below(9);
+  if (loss == WriteLoss::kAll) lost_of_8 = 8;
+  if (loss == WriteLoss::kNone || loss == WriteLoss::kTorn) lost_of_8 = 0;
   for (const Change& change : unsynced_) {
     const bool lost = random.below(8) < lost_of_8;
     if (change.is_resize) {
@@ -65,7 +67,7 @@ void FaultyFile::keep_some(Random& random, const std::function<void(std::string_
       if (!lost) apply(durable_, change);
     } else if (lost) {
       report("file_lost_write");
-    } else if (random.one_in(4)) {
+    } else if (loss == WriteLoss::kTorn || (loss == WriteLoss::kRandom && random.one_in(4))) {
       report("file_torn_write");
       apply_torn(change, random);
     } else {
@@ -76,10 +78,12 @@ void FaultyFile::keep_some(Random& random, const std::function<void(std::string_
   unsynced_.clear();
 }
 
-void FaultyFile::fail_sync(Random& random, const std::function<void(std::string_view)>& report) { keep_some(random, report); }
+void FaultyFile::fail_sync(Random& random, const std::function<void(std::string_view)>& report) {
+  keep_some(WriteLoss::kRandom, random, report);
+}
 
-void FaultyFile::crash(Random& random, const std::function<void(std::string_view)>& report) {
-  keep_some(random, report);
+void FaultyFile::crash(WriteLoss loss, Random& random, const std::function<void(std::string_view)>& report) {
+  keep_some(loss, random, report);
   visible_ = durable_;
 }
 
@@ -147,10 +151,11 @@ void FaultyNames::sync_directory(const std::string& directory) {
   unsynced_ = std::move(kept);
 }
 
-void FaultyNames::crash(bool any_order, Random& random, const std::function<void(std::string_view)>& report) {
+void FaultyNames::crash(EntryLoss loss, Random& random, const std::function<void(std::string_view)>& report) {
   std::uint64_t surviving = random.below(unsynced_.size() + 1);
   for (const Step& step : unsynced_) {
-    const bool kept = any_order ? random.one_in(2) : surviving > 0;
+    bool kept = loss == EntryLoss::kAny ? random.one_in(2) : surviving > 0;
+    if (loss == EntryLoss::kAll) kept = false;
     if (surviving > 0) --surviving;
     report(kept ? "file_kept_entry" : "file_lost_entry");
     if (kept) apply(durable_, step);

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/random.hpp"
+#include "ldb/faulty_file_system.hpp"
 
 namespace ldb {
 
@@ -26,7 +27,7 @@ class FaultyFile {
   /// Some unsynced changes reach the disk, the others never will.
   void fail_sync(Random& random, const std::function<void(std::string_view)>& report);
   /// Visible becomes durable, plus what chance kept of the unsynced changes.
-  void crash(Random& random, const std::function<void(std::string_view)>& report);
+  void crash(WriteLoss loss, Random& random, const std::function<void(std::string_view)>& report);
   void flip_bit(std::uint64_t bit);
   /// Replaces everything, durably.
   void replace(std::string contents);
@@ -39,7 +40,7 @@ class FaultyFile {
   };
   static void apply(std::string& contents, const Change& change);
   void apply_torn(const Change& change, Random& random);
-  void keep_some(Random& random, const std::function<void(std::string_view)>& report);
+  void keep_some(WriteLoss loss, Random& random, const std::function<void(std::string_view)>& report);
 
   const std::uint64_t id_;
   std::string visible_;
@@ -60,7 +61,7 @@ class FaultyNames {
   void unlink(const std::string& name);
   void make_directory(const std::string& name);
   void sync_directory(const std::string& directory);
-  void crash(bool any_order, Random& random, const std::function<void(std::string_view)>& report);
+  void crash(EntryLoss loss, Random& random, const std::function<void(std::string_view)>& report);
   /// Every file that a name or a durable name refers to, by id (never by address: runs must repeat).
   std::map<std::uint64_t, FaultyFilePtr> files() const;
   void erase_tree(const std::string& directory);

@@ -87,8 +87,8 @@ struct FaultyFileSystem::State {
     if (!power_loss) return;
     report("file_crash");
     const auto files = names.files();
-    for (const auto& [id, file] : files) file->crash(random, reporter());
-    names.crash(faults.entry_loss == EntryLoss::kAny, random, reporter());
+    for (const auto& [id, file] : files) file->crash(faults.write_loss, random, reporter());
+    names.crash(faults.entry_loss, random, reporter());
   }
 
   FaultyFilePtr new_file() LDB_REQUIRES(mutex) { return std::make_shared<FaultyFile>(next_file_id++); }

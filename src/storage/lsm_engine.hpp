@@ -148,6 +148,7 @@ class LsmEngine final : public StorageEngine {
   // lsm_ingest.cpp
   Status build_run(SortedSource& source, std::uint64_t sequence, std::vector<TableMeta>& tables);
   Status add_run(const std::vector<TableMeta>& tables, std::uint64_t sequence, bool& installing);
+  Status settle_failed_ingest(const Status& failure);
   Status lead_alone(std::uint64_t sequence, const std::function<Status()>& work);
   void commit_detached(LsmWrite* head);
   Status flush_overlapping(std::string_view lower, std::string_view upper);

@@ -51,11 +51,11 @@ Result<std::uint64_t> LsmEngine::ingest(SortedSource& source) {
   for (const TableMeta& table : tables) event.bytes_out += table.file_size;
   bool installing = false;
   event.status = add_run(tables, sequence, installing);
-  if (!event.status && installing) {
-    // The manifest may or may not name the tables, so they stay. If it does not, opening removes them.
-    event.status = Status(StatusCode::kOutcomeUnknown, std::string(event.status.message())).with_detail(event.status.to_string());
-  } else if (!event.status) {
-    for (const TableMeta& table : tables) (void)fs_.remove(path(table_name(table.number)));
+  if (!event.status) {
+    if (installing) event.status = settle_failed_ingest(event.status);
+    if (event.status.code() != StatusCode::kOutcomeUnknown) {
+      for (const TableMeta& table : tables) (void)fs_.remove(path(table_name(table.number)));
+    }
   } else {
     counters_.ingested_bytes.fetch_add(event.bytes_out, std::memory_order_relaxed);
   }
@@ -63,6 +63,15 @@ Result<std::uint64_t> LsmEngine::ingest(SortedSource& source) {
   tell(event);
   LDB_TRY(event.status);
   return sequence;
+}
+
+/// The manifest took the edit or not. A new manifest without it settles that; failing this, nothing may be built on "not there".
+Status LsmEngine::settle_failed_ingest(const Status& failure) {
+  VersionEdit nothing;
+  if (install(nothing, 0)) return failure;
+  (void)log_->fail(failure);
+  return Status(StatusCode::kOutcomeUnknown, std::string(failure.message()) + "; the engine refuses writes until it is reopened")
+      .with_detail(failure.to_string());
 }
 
 Status LsmEngine::build_run(SortedSource& source, std::uint64_t sequence, std::vector<TableMeta>& tables) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/random.hpp"
+#include "ldb/bulk_load.hpp"
 #include "ldb/faulty_file_system.hpp"
 #include "storage/engine_fixture.hpp"
 
@@ -25,28 +26,73 @@ class CrashHarness {
   }
   void drop_engine() { engine_ = nullptr; }
 
-  /// Writes until `batches` are done or something fails; returns the failure.
-  Status write_load(int batches) {
+  /// Writes until `batches` are done or something fails; returns the failure. With `upkeep` the dice also flush, compact, sync
+  /// and release, ingest, and make checkpoints.
+  Status write_load(int batches, bool upkeep = true) {
     for (int i = 0; i < batches; ++i) {
-      Batch batch = random_batch();
-      const auto sequence = engine_->write(to_write_batch(batch), batch.sync);
-      if (!sequence) {
-        if (sequence.error().code() == StatusCode::kOutcomeUnknown) uncertain_ = batch;
-        return sequence.error();
-      }
-      batch.sequence = *sequence;
-      batches_.push_back(batch);
-      if (batch.sync == SyncPolicy::kSync) synced_ = *sequence;
-      if (batch.sync != SyncPolicy::kNone) handed_over_ = *sequence;
+      LDB_TRY(write_batch(random_batch()));
+      if (!upkeep) continue;
       const std::uint64_t dice = random_.below(100);
       if (dice < 2) LDB_TRY(engine_->flush());
       if (dice == 2) LDB_TRY(engine_->compact({}));
-      if (dice == 3) {
-        LDB_TRY(engine_->sync());
-        synced_ = handed_over_ = *sequence;
-        release_some();
-      }
+      if (dice == 3) LDB_TRY(sync_and_release());
+      if (dice == 4) LDB_TRY(ingest());
+      if (dice == 5 && random_.one_in(2)) LDB_TRY(checkpoint());
     }
+    return {};
+  }
+
+  /// Everything once: every kind of write, flush, compaction, log segments that are switched and recycled, ingestion over and
+  /// beside what is there, a checkpoint, closing and opening. The same for one seed.
+  Status run_script() {
+    LDB_TRY(write_load(12, false));
+    LDB_TRY(engine_->flush());
+    LDB_TRY(write_load(90, false));  // some log segments
+    LDB_TRY(sync_and_release(true));
+    LDB_TRY(engine_->flush());  // the log is free up to here: its segments are used again
+    LDB_TRY(write_load(90, false));
+    LDB_TRY(ingest());
+    LDB_TRY(write_load(5, false));
+    LDB_TRY(checkpoint());
+    LDB_TRY(engine_->compact({}));
+    LDB_TRY(write_load(10, false));
+    const Status closed = engine_->close();
+    engine_ = nullptr;
+    LDB_TRY(closed);
+    LDB_TRY(open());
+    LDB_TRY(write_load(10, false));
+    LDB_TRY(ingest());
+    LDB_TRY(engine_->compact({key(), std::nullopt}));
+    return write_load(10, false);
+  }
+
+  Status sync_and_release(bool all = false) {
+    LDB_TRY(engine_->sync());
+    synced_ = handed_over_ = batches_.empty() ? 0 : batches_.back().sequence;
+    release_some(all);
+    return {};
+  }
+
+  Status ingest() {
+    Batch batch;
+    batch.sync = SyncPolicy::kSync;
+    std::map<std::string, std::string> run;
+    const std::string prefix = random_.one_in(2) ? "key" : "run" + std::to_string(random_.below(3)) + "/";
+    for (std::uint64_t n = 1 + random_.below(60); n > 0; --n) {
+      run[prefix + std::to_string(random_.below(200))] = std::string(random_.below(200), 'i');
+    }
+    for (const auto& [k, v] : run) batch.operations.push_back({WriteBatch::Kind::kPut, false, k, v});
+    const SortedPairs::Pairs pairs(run.begin(), run.end());
+    SortedPairs source(pairs);
+    const auto sequence = engine_->ingest(source);
+    return note_outcome(std::move(batch), sequence);
+  }
+
+  Status checkpoint() {
+    copies_.push_back({"copy" + std::to_string(++copy_number_), {}});
+    LDB_TRY(engine_->checkpoint(copies_.back().directory));
+    synced_ = handed_over_ = batches_.empty() ? 0 : batches_.back().sequence;
+    copies_.back().sequence = synced_;
     return {};
   }
 
@@ -77,6 +123,7 @@ class CrashHarness {
     REQUIRE((logged == tail));
     REQUIRE(commits.size() - logged.size() <= released_);
     synced_ = handed_over_ = recovered;
+    check_copies();
   }
 
   void check_live() {
@@ -100,6 +147,55 @@ class CrashHarness {
     SyncPolicy sync = SyncPolicy::kOs;
     std::uint64_t sequence = 0;  // of the last operation
   };
+
+  struct Copy {
+    std::string directory;
+    std::optional<std::uint64_t> sequence;  // of the state it holds; none: it was interrupted
+  };
+
+  Status write_batch(Batch batch) {
+    const auto sequence = engine_->write(to_write_batch(batch), batch.sync);
+    return note_outcome(std::move(batch), sequence);
+  }
+
+  Status note_outcome(Batch batch, const Result<std::uint64_t>& sequence) {
+    if (!sequence) {
+      if (sequence.error().code() == StatusCode::kOutcomeUnknown) uncertain_ = std::move(batch);
+      return sequence.error();
+    }
+    batch.sequence = *sequence;
+    if (batch.sync == SyncPolicy::kSync) synced_ = *sequence;
+    if (batch.sync != SyncPolicy::kNone) handed_over_ = *sequence;
+    batches_.push_back(std::move(batch));
+    return {};
+  }
+
+  /// Finished copies hold what they should; interrupted ones are refused, or whole. Then they go.
+  void check_copies() {
+    for (const Copy& copy : copies_) {
+      CAPTURE(copy.directory);
+      EngineOptions options = small_options(fs_);
+      options.create_if_missing = false;
+      auto opened = open_lsm_engine(copy.directory, options);
+      INFO(opened.error().to_string());
+      if (copy.sequence) REQUIRE(opened);
+      if (opened) {
+        const std::uint64_t sequence = (*opened)->view()->sequence();
+        if (copy.sequence) CHECK(sequence == *copy.sequence);
+        Model model;
+        for (const Batch& batch : batches_) {
+          if (batch.sequence <= sequence) apply(batch, model);
+        }
+        CHECK(scan(**opened) == Pairs(model.begin(), model.end()));
+      } else {
+        CHECK((opened.error().code() == StatusCode::kCorruption || opened.error().code() == StatusCode::kNotFound));
+      }
+      if (opened) REQUIRE((*opened)->close());
+      opened = Status(StatusCode::kAborted, "closed");
+      CHECK(fs_.remove_directory(copy.directory));
+    }
+    copies_.clear();
+  }
 
   static std::string names(const std::vector<std::string>& commits) {
     std::string result;
@@ -160,11 +256,11 @@ class CrashHarness {
     uncertain_.reset();
   }
 
-  void release_some() {
+  void release_some(bool all) {
     auto reader = engine_->changes(engine_->log_begin());
     if (!reader) return;
     LogPosition position = engine_->log_begin();
-    for (std::uint64_t n = random_.below(40); n > 0; --n) {
+    for (std::uint64_t n = all ? UINT64_MAX : random_.below(40); n > 0; --n) {
       auto change = (*reader)->next();
       if (!change || !*change) break;
       position = (*change)->next;
@@ -178,6 +274,8 @@ class CrashHarness {
   std::unique_ptr<StorageEngine> engine_;
   std::vector<Batch> batches_;
   std::optional<Batch> uncertain_;
+  std::vector<Copy> copies_;
+  int copy_number_ = 0;
   std::uint64_t synced_ = 0;
   std::uint64_t handed_over_ = 0;
   std::uint64_t commit_number_ = 0;

@@ -232,8 +232,13 @@ TEST_CASE("Every flipped byte of every file is detected or harmless, and never g
     // Preallocated space behind the records is the same everywhere; a sample is enough.
     const std::size_t used = contents.find_last_not_of('\0') + 1;
     for (std::size_t byte = 0; byte < contents.size(); byte += byte < used + 64 ? 1 : 509) {
-      judge_damaged(specimen, name, byte, static_cast<char>(1U << random.below(8)), detected);
-      ++flips;
+      // Every byte once, and of a sample every bit.
+      const bool all_bits = byte % 16 == 5;
+      for (unsigned bit = 0; bit < 8; ++bit) {
+        if (!all_bits && bit > 0) break;
+        judge_damaged(specimen, name, byte, static_cast<char>(1U << (all_bits ? bit : random.below(8))), detected);
+        ++flips;
+      }
     }
   }
   CAPTURE(flips, detected);

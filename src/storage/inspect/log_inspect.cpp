@@ -137,6 +137,8 @@ class LogCheck {
         if (!check_record(reader, number)) return;
         continue;
       }
+      // Its header is whole, so what it vouches for counts.
+      if (outcome == Outcome::kTornBody) vouched_ = std::max(vouched_, reader.record().vouched);
       suspects_.push_back({{number, reader.offset()}, outcome == Outcome::kTornBody ? "damaged log record" : kEnd});
       if (!reader.resync(reader.file_size())) return;
       // Something valid behind it: what it vouches for counts.

@@ -279,7 +279,9 @@ Status RocksDbEngine::add_run(const std::string& path, std::uint64_t sequence) {
   runs[1].column_family = state_family_;
   runs[1].external_files = {state_path};
   for (auto& run : runs) run.options.move_files = true;
-  LDB_TRY(from_rocksdb(db_->IngestExternalFiles(runs), "ingest"));
+  if (Status status = from_rocksdb(db_->IngestExternalFiles(runs), "ingest"); !status) {
+    return Status(StatusCode::kOutcomeUnknown, std::string(status.message())).with_detail(status.to_string());
+  }
   state_ = state;
   publish(state_, true);
   return {};
@@ -319,6 +321,9 @@ Result<std::uint64_t> RocksDbEngine::ingest(SortedSource& source) {
     lock.unlock();
     status = add_run(path, sequence);
     lock.lock();
+    if (status.code() == StatusCode::kOutcomeUnknown) {
+      failed_ = status.with_context("an ingestion failed; the engine refuses writes until it is reopened");
+    }
   }
   leader_active_ = false;
   progress_.notify_all();

@@ -61,6 +61,8 @@ class Log {
 
   LogPosition synced_end() const;
   LogPosition begin() const;
+  /// Poisons the log for a failure elsewhere that only reopening settles.
+  Status fail(const Status& cause) { return poison(cause); }
   Status poisoned() const { return poisoned_flag_.load(std::memory_order_acquire) ? poisoned_slowly() : Status(); }
   std::string segment_path(std::uint64_t number) const;
 

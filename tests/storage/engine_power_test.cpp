@@ -1,0 +1,170 @@
+// One script that does everything an engine does, with a power loss, an I/O error or a full disk at every single file operation.
+#include <cstdio>
+
+#include "base/rt/rt.hpp"
+#include "storage/crash_harness.hpp"
+
+using namespace ldb;
+using namespace ldb::test;
+
+namespace {
+
+struct Loss {
+  WriteLoss writes;
+  EntryLoss entries;
+};
+constexpr Loss kLosses[] = {
+    {WriteLoss::kAll, EntryLoss::kAll},      // the disk did nothing that it did not have to
+    {WriteLoss::kNone, EntryLoss::kAll},     // contents without names
+    {WriteLoss::kAll, EntryLoss::kAny},      // names without contents
+    {WriteLoss::kTorn, EntryLoss::kPrefix},  // sectors in any order
+    {WriteLoss::kRandom, EntryLoss::kAny},
+};
+
+std::uint64_t number_from(const char* variable, std::uint64_t otherwise) {
+  const char* text = std::getenv(variable);
+  return text != nullptr ? std::strtoull(text, nullptr, 10) : otherwise;
+}
+
+/// Crashes at the n-th mutation of the script (0: at its end), recovers, checks, goes on. Mutations made before the crash.
+std::uint64_t power_run(std::uint64_t seed, std::uint64_t crash_at, const Loss& loss) {
+  CAPTURE(seed, crash_at, static_cast<int>(loss.writes), static_cast<int>(loss.entries));
+  CrashHarness run(seed);
+  FileFaults faults;
+  faults.write_loss = loss.writes;
+  faults.entry_loss = loss.entries;
+  run.fs().set_faults(faults);
+  run.fs().crash_at(crash_at);
+  Status status = run.open();
+  if (status) status = run.run_script();
+  const std::uint64_t mutations = run.fs().mutations();
+  INFO(status.to_string());
+  CHECK((status.is_ok() || run.fs().crashed()));
+  run.fs().crash();
+  run.drop_engine();
+  run.fs().reboot();
+  run.fs().crash_at(0);
+  status = run.open();
+  INFO(status.to_string());
+  REQUIRE(status);
+  run.check(true);
+  // What recovery shows is durable, and the engine is as good as new.
+  run.fs().crash();
+  run.drop_engine();
+  run.fs().reboot();
+  REQUIRE(run.open());
+  run.check(true);
+  REQUIRE(run.write_load(10));
+  run.check_live();
+  return mutations;
+}
+
+/// Does every operation so often that a fault that has not struck yet does so here.
+void use_up_fault(FaultyFileSystem& fs, const bool& struck) {
+  for (int i = 0; i < 5000 && !struck; ++i) {
+    (void)fs.create_directory("scratch");
+    (void)fs.list("scratch");
+    if (auto file = fs.open_writable("scratch/a", OpenMode::kTruncate)) {
+      (void)(*file)->append("x");
+      (void)(*file)->sync();
+    }
+    char byte = 0;
+    if (auto file = fs.open_readable("scratch/a")) (void)(*file)->read(0, 1, &byte);
+    (void)fs.rename("scratch/a", "scratch/b");
+    (void)fs.sync_directory("scratch");
+    (void)fs.remove("scratch/b");
+  }
+}
+
+bool asks_to_be_reopened(const Status& status) { return status.message().find("reopened") != std::string_view::npos; }
+
+/// Runs the script in which the n-th such operation fails. False when the script has no n-th one.
+bool fault_run(FileOperation operation, std::uint64_t n, StatusCode code) {
+  CAPTURE(static_cast<int>(operation), n, static_cast<int>(code));
+  CrashHarness run(11);
+  bool struck = false;
+  run.fs().set_observer([&](std::string_view event) { struck |= event.ends_with("_error") || event == "file_no_space"; });
+  run.fs().fail_at(operation, n, code);
+  Status status = run.open();
+  if (status) status = run.run_script();
+  const bool in_script = struck;
+  INFO(status.to_string());
+  if (!status) {
+    CHECK(struck);
+    CHECK_FALSE(status.message().empty());
+    CHECK((status.code() == code || status.code() == StatusCode::kOutcomeUnknown || status.code() == StatusCode::kIoError));
+  } else {
+    use_up_fault(run.fs(), struck);
+    run.check_live();
+  }
+  // The engine goes on, or says that it must be reopened.
+  if (run.engine() != nullptr && struck) {
+    // Work in the background is tried again after a moment, and writers are told of its failure until then.
+    const std::int64_t deadline = rt::monotonic_ns() + 10 * rt::kSecond;
+    Status more = run.write_load(5, false);
+    while (!more && !asks_to_be_reopened(more) && rt::monotonic_ns() < deadline) {
+      rt::sleep_for(5 * rt::kMillisecond);
+      more = run.write_load(5, false);
+    }
+    INFO(more.to_string());
+    CHECK((more || asks_to_be_reopened(more)));
+  }
+  run.drop_engine();
+  use_up_fault(run.fs(), struck);
+  const Status reopened = run.open();
+  INFO(reopened.to_string());
+  REQUIRE(reopened);
+  run.check(false);
+  run.fs().crash();
+  run.drop_engine();
+  run.fs().reboot();
+  REQUIRE(run.open());
+  run.check(true);
+  REQUIRE(run.write_load(5));
+  run.check_live();
+  return in_script;
+}
+
+std::uint64_t fault_everywhere(FileOperation operation, StatusCode code) {
+  std::uint64_t n = 1;
+  // The number of reads and background operations varies a little from run to run, so a single miss is not the end.
+  for (int misses = 0; misses < 3; ++n) misses = fault_run(operation, n, code) ? 0 : misses + 1;
+  return n;
+}
+
+}  // namespace
+
+TEST_CASE(
+    "Power loss at every file operation of the script loses nothing acknowledged, invents nothing, and cuts no batch in two") {
+  const std::uint64_t seed = number_from("LDB_POWER_SEED", 7);
+  for (const Loss& loss : kLosses) {
+    const std::uint64_t mutations = power_run(seed, 0, loss);
+    CHECK(mutations > 200);
+    for (std::uint64_t n = 1; n <= mutations; ++n) power_run(seed, n, loss);
+  }
+}
+
+TEST_CASE("Power loss at random operations of scripts by seed", "[.power]") {
+  const std::uint64_t first = number_from("LDB_POWER_SEED", 1000);
+  const std::uint64_t runs = number_from("LDB_POWER_RUNS", 1000);
+  for (std::uint64_t seed = first; seed < first + runs; ++seed) {
+    Random random(seed);
+    power_run(seed, 1 + random.below(450), kLosses[random.below(std::size(kLosses))]);
+  }
+  std::printf("%llu power losses, seeds from %llu\n", static_cast<unsigned long long>(runs),
+              static_cast<unsigned long long>(first));
+}
+
+TEST_CASE(
+    "An I/O error at every file operation of the script is reported, loses nothing, and the engine goes on or must be reopened") {
+  constexpr FileOperation kOperations[] = {FileOperation::kOpen,          FileOperation::kRead,   FileOperation::kWrite,
+                                           FileOperation::kSync,          FileOperation::kRename, FileOperation::kRemove,
+                                           FileOperation::kSyncDirectory, FileOperation::kOther};
+  std::uint64_t places = 0;
+  for (const FileOperation operation : kOperations) places += fault_everywhere(operation, StatusCode::kIoError);
+  CHECK(places > 300);
+}
+
+TEST_CASE("A full disk at every write of the script is reported, loses nothing, and the engine goes on or must be reopened") {
+  CHECK(fault_everywhere(FileOperation::kWrite, StatusCode::kNoSpace) > 100);
+}
