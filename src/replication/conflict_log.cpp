@@ -247,7 +247,7 @@ Status ConflictLog::set_dangling(TableId table, std::string_view key, const std:
       return d.constraint == record.constraint && d.birth == record.loser;
     });
     // Of several deletes of the parent the last one counts, in whatever order they come. One that was collected is not forgotten.
-    if (same != dangling.end() && same->deleted_by <= record.winner) {
+    if (same != dangling.end() && same->parent_key == record.winner_value && same->deleted_by <= record.winner) {
       present[static_cast<std::size_t>(same - dangling.begin())] = true;
       continue;
     }

@@ -51,7 +51,7 @@ TEST_CASE("A failed install closes the node, keeps no index build waiting, and i
   WriteBatch batch;
   batch.put(std::string(1, kStagingSpace) + keys::row(test::kTable, "k"), "no image");
   REQUIRE(lone.engine->write(std::move(batch), SyncPolicy::kSync));
-  CHECK_FALSE(replica->install(one(7, 3)).is_ok());
+  CHECK_FALSE(replica->install(one(7, 3), replica->epoch()).is_ok());
   CHECK(replica->build_index(test::kTable, {5}).code() == StatusCode::kUnavailable);
   CHECK(replica->readable().code() == StatusCode::kUnavailable);
   CHECK(replica->commit(insert(*replica, "x")).error().code() == StatusCode::kUnavailable);
@@ -97,10 +97,10 @@ TEST_CASE("Debts to a member survive a restart and end when what is owed has bee
   }
   const auto replica = lone.open();
   CHECK(replica->readable().message().find("b") != std::string_view::npos);
-  REQUIRE(replica->install(one(7, 2)).is_ok());
+  REQUIRE(replica->install(one(7, 2), replica->epoch()).is_ok());
   REQUIRE(replica->settle_debts().is_ok());
   CHECK_FALSE(replica->readable().is_ok());
-  REQUIRE(replica->install(one(7, 4)).is_ok());
+  REQUIRE(replica->install(one(7, 4), replica->epoch()).is_ok());
   REQUIRE(replica->settle_debts().is_ok());
   CHECK(replica->readable().is_ok());
   CHECK(replica->commit(insert(*replica, "x")));
@@ -113,7 +113,7 @@ TEST_CASE("What a copy brought beyond the own log is added to the log start") {
   const OriginId own = replica->identity().origin;
   VersionVector theirs = one(7, 4);
   theirs.set(own, replica->applier().submitted().get(own));
-  REQUIRE(replica->install(theirs).is_ok());
+  REQUIRE(replica->install(theirs, replica->epoch()).is_ok());
   const auto start = replica->state().log_start();
   REQUIRE(start);
   CHECK(start->vector.get({7}).sequence == 4);

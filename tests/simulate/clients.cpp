@@ -239,17 +239,16 @@ void change_scrap(Run& run, Node& node) {
     if (try_sql(node, "INSERT INTO scrap VALUES (" + std::to_string(id) + ", 1)")) run.history.add_scrap(id);
     return;
   }
-  TransactionOptions options;
-  auto begun = node.begin(options);
-  if (!begun) return;
-  Transaction transaction = std::move(begun).value();
-  const auto rows = transaction.execute("SELECT id FROM scrap");
-  if (!rows || !transaction.execute("DROP TABLE scrap")) return transaction.rollback();
+  auto opened = node.session();
+  if (!opened) return;
+  Session session = std::move(opened).value();
+  if (!session.execute("BEGIN")) return;
+  const auto rows = session.execute("SELECT id FROM scrap");
+  if (!rows || !session.execute("DROP TABLE scrap")) return;
   std::set<std::int64_t> seen;
   for (const Row row : *rows) seen.insert(row.get<std::int64_t>(0));
-  if (run.world.chance(0.7) && !transaction.execute("CREATE TABLE scrap (id BIGINT PRIMARY KEY, v BIGINT)"))
-    return transaction.rollback();
-  const auto outcome = transaction.commit();
+  if (run.world.chance(0.7) && !session.execute("CREATE TABLE scrap (id BIGINT PRIMARY KEY, v BIGINT)")) return;
+  const auto outcome = session.execute("COMMIT");
   const StatusCode code = outcome.error().code();
   if (code == StatusCode::kConflict || code == StatusCode::kConstraint || code == StatusCode::kAlreadyExists) return;
   run.history.scrap_dropped(seen);

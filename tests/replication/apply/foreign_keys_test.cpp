@@ -190,6 +190,35 @@ TEST_CASE("After any commits in any order the foreign key records are the childr
   CHECK(refused > 1000);
 }
 
+TEST_CASE("The record names the parent that the child refers to now") {
+  Family family(1, 2);
+  const auto change = [&](std::size_t member, RowWrite::Kind kind, TableId table, const std::string& key, const char* value) {
+    RowWrite write{kind, table, key, {}, {}};
+    if (value != nullptr) write.cells = text(value);
+    if (kind != RowWrite::Kind::kInsert) {
+      const auto stored = family[member].engine->get(nullptr, keys::row(table, key)).value();
+      write.birth = decode_row_image(*stored).value().birth;
+    }
+    REQUIRE(family[member].commit({write}));
+  };
+  const auto exchange = [&](std::size_t from, std::size_t to) {
+    for (const std::string& payload : family[from].new_log())
+      REQUIRE(family[to].applier->apply_remote(payload, SyncPolicy::kNone).is_ok());
+  };
+  for (const char* parent : {"p0", "p1"}) change(0, RowWrite::Kind::kInsert, kParent, parent, "x");
+  change(0, RowWrite::Kind::kInsert, kChild, "c", "p0");
+  exchange(0, 1);
+  family[1].new_log();
+  change(1, RowWrite::Kind::kUpdate, kChild, "c", "p1");
+  // The one it refers to in the end was deleted earlier than the other.
+  for (const char* parent : {"p1", "p0"}) change(0, RowWrite::Kind::kDelete, kParent, parent, nullptr);
+  Family::check(family[0]);
+  exchange(1, 0);
+  Family::check(family[0]);
+  REQUIRE(Family::records(family[0]).size() == 1);
+  CHECK(Family::records(family[0]).begin()->second.second == "p1");
+}
+
 TEST_CASE("A look through the table finds children that came before their constraint, and takes stale records away") {
   Family family(7, 2);
   family.indexer.known.store(false);
