@@ -63,7 +63,7 @@ TEST_CASE("Copies are received one after the other") {
   const auto replica = lone.open();
   REQUIRE(replica->begin_copy());
   CHECK_FALSE(replica->begin_copy());
-  REQUIRE(replica->install(one(7, 3)).is_ok());
+  REQUIRE(replica->install(one(7, 3), replica->epoch()).is_ok());
   replica->end_copy();
   CHECK(replica->begin_copy());
 }

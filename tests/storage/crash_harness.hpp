@@ -81,7 +81,7 @@ class CrashHarness {
     for (std::uint64_t n = 1 + random_.below(60); n > 0; --n) {
       run[prefix + std::to_string(random_.below(200))] = std::string(random_.below(200), 'i');
     }
-    for (const auto& [k, v] : run) batch.operations.push_back({WriteBatch::Kind::kPut, false, k, v});
+    for (const auto& [k, v] : run) batch.operations.push_back({WriteBatch::Kind::kPut, k, v});
     const SortedPairs::Pairs pairs(run.begin(), run.end());
     SortedPairs source(pairs);
     const auto sequence = engine_->ingest(source);
