@@ -324,6 +324,41 @@ void check_scrap(Run& run, Inspector& where, bool complete) {
 
 }  // namespace
 
+/// The first rows whose images differ between nodes, for the report of a failure.
+static std::string differences(Run& run) {
+  std::map<std::string, std::map<std::string, std::string>> images;  // key, node, image
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < run.cluster.size(); ++i) {
+    run.cluster.with_node(i, [&](Node& node) {
+      names.push_back(node.id().name);
+      auto rows = node.storage().iterate(nullptr, keys::all_rows());
+      if (!rows) return;
+      for ((*rows)->seek_to_first(); (*rows)->valid(); (*rows)->next()) {
+        images[std::string((*rows)->key())][names.back()] = std::string((*rows)->value());
+      }
+    });
+  }
+  const auto hex = [](std::string_view bytes) {
+    constexpr char kDigits[] = "0123456789abcdef";
+    std::string out;
+    for (const char c : bytes) {
+      out += kDigits[static_cast<unsigned char>(c) >> 4];
+      out += kDigits[static_cast<unsigned char>(c) & 15];
+    }
+    return out;
+  };
+  std::string text;
+  int shown = 0;
+  for (const auto& [key, of] : images) {
+    bool same = of.size() == names.size();
+    for (const auto& [name, image] : of) same = same && image == of.begin()->second;
+    if (same || ++shown > 10) continue;
+    text += "\nrow " + hex(key);
+    for (const std::string& name : names) text += "\n    " + name + ": " + (of.contains(name) ? hex(of.at(name)) : "absent");
+  }
+  return text;
+}
+
 void wait_converged(Run& run, std::int64_t timeout_ns) {
   const std::int64_t deadline = run.world.now_ns() + timeout_ns;
   int agreed = 0;
@@ -351,7 +386,7 @@ void wait_converged(Run& run, std::int64_t timeout_ns) {
       continue;
     }
     agreed = 0;
-    if (run.world.now_ns() > deadline) run.world.fail("the nodes do not converge:" + states);
+    if (run.world.now_ns() > deadline) run.world.fail("the nodes do not converge:" + states + differences(run));
     run.world.sleep_ns(50 * kMs);
   }
 }

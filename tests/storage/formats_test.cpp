@@ -314,22 +314,22 @@ TEST_CASE("The block cache keeps what is read again and again while a scan passe
   constexpr std::size_t kHot = 160;  // about a quarter of the cache
   for (std::size_t round = 0; round < 4; ++round) {
     for (std::size_t i = 0; i < kHot; ++i) {
-      if (BlockCache::find(slots[i]) == nullptr) cache.insert(slots[i], block_of());
+      if (BlockCache::find(slots[i]) == nullptr) cache.insert(slots[i], i, block_of());
     }
   }
   std::size_t lost = 0;
   for (std::size_t i = kHot; i < slots.size(); ++i) {
-    if (BlockCache::find(slots[i]) == nullptr) cache.insert(slots[i], block_of());
+    if (BlockCache::find(slots[i]) == nullptr) cache.insert(slots[i], i, block_of());
     const std::size_t again = i % kHot;
     if (BlockCache::find(slots[again]) == nullptr) {
       ++lost;
-      cache.insert(slots[again], block_of());
+      cache.insert(slots[again], again, block_of());
     }
   }
   CHECK(lost < 20);
   CHECK(cache.evictions() > 1000);
   CHECK(cache.memory_usage() <= cache.capacity());
-  for (BlockCache::Slot& slot : slots) cache.remove(slot);
+  for (std::size_t i = 0; i < slots.size(); ++i) cache.remove(slots[i], i);
   CHECK(cache.memory_usage() == 0);
 }
 

@@ -20,11 +20,6 @@ BlockCache::~BlockCache() {
   }
 }
 
-BlockCache::Shard& BlockCache::shard_of(const Slot& slot) {
-  // Neighbouring blocks, and so the blocks of one scan, spread over the shards.
-  return shards_[(reinterpret_cast<std::uintptr_t>(&slot) / sizeof(Slot)) % kShards];
-}
-
 void BlockCache::push(Queue& queue, const Block& block) {
   Block::CacheNotes& notes = block.cache_notes();
   notes.newer = nullptr;
@@ -62,10 +57,10 @@ void BlockCache::retire(const Block* block) {
   epochs_.retire(const_cast<Block*>(block), [](void* p) { static_cast<const Block*>(p)->release(); });
 }
 
-void BlockCache::insert(Slot& slot, const BlockPtr& block) {
+void BlockCache::insert(Slot& slot, std::uint64_t place, const BlockPtr& block) {
   const std::size_t limit = capacity_ / kShards;
   if (charge(*block) > limit) return;
-  Shard& shard = shard_of(slot);
+  Shard& shard = shard_of(place);
   std::vector<const Block*> victims;
   {
     rt::MutexLock lock(shard.mutex);
@@ -89,8 +84,8 @@ void BlockCache::insert(Slot& slot, const BlockPtr& block) {
   for (const Block* victim : victims) retire(victim);
 }
 
-void BlockCache::remove(Slot& slot) {
-  Shard& shard = shard_of(slot);
+void BlockCache::remove(Slot& slot, std::uint64_t place) {
+  Shard& shard = shard_of(place);
   const Block* block = nullptr;
   {
     rt::MutexLock lock(shard.mutex);

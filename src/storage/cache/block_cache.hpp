@@ -35,10 +35,11 @@ class BlockCache {
     }
     return block;
   }
-  /// Puts the block into an empty slot; does nothing when it is filled already or the block is too big.
-  void insert(Slot& slot, const BlockPtr& block);
+  /// Puts the block into an empty slot; does nothing when it is filled already or the block is too big. `place` chooses the shard: a
+  /// number that is always the same for the slot and spreads the blocks of a table.
+  void insert(Slot& slot, std::uint64_t place, const BlockPtr& block);
   /// The slot's table is closing.
-  void remove(Slot& slot);
+  void remove(Slot& slot, std::uint64_t place);
 
   rt::EpochDomain& epochs() { return epochs_; }
   std::size_t memory_usage() const;
@@ -66,7 +67,7 @@ class BlockCache {
   static void push(Queue& queue, const Block& block);
   static void unlink(Queue& queue, const Block& block);
   const Block* pick_victim(Shard& shard) LDB_REQUIRES(shard.mutex);
-  Shard& shard_of(const Slot& slot);
+  Shard& shard_of(std::uint64_t place) { return shards_[place % kShards]; }
   void retire(const Block* block);
 
   const std::size_t capacity_;

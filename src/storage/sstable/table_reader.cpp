@@ -29,7 +29,7 @@ TableReader::~TableReader() {
     const std::unique_ptr<const Partition> partition(partitions_[i].load(std::memory_order_acquire));
     if (partition == nullptr || cache_ == nullptr) continue;
     for (std::uint32_t b = 0; b < partition->blocks; ++b) {
-      if (partition->slots[b].load(std::memory_order_relaxed) != nullptr) cache_->remove(partition->slots[b]);
+      if (partition->slots[b].load(std::memory_order_relaxed) != nullptr) cache_->remove(partition->slots[b], number_ + b);
     }
   }
 }
@@ -153,7 +153,7 @@ Result<BlockPtr> TableReader::data_block(const Partition& partition, std::uint32
     if (const Block* cached = fill_cache ? BlockCache::find(slot) : slot.load()) return BlockPtr(cached);
   }
   LDB_ASSIGN_OR_RETURN(auto read, read_block(partition.block(block), Block::Use::kData, ahead));
-  if (fill_cache && cache_ != nullptr) cache_->insert(partition.slots[block], read);
+  if (fill_cache && cache_ != nullptr) cache_->insert(partition.slots[block], number_ + block, read);
   return read;
 }
 
