@@ -162,6 +162,9 @@ Status Node::Parts::close() {
   if (transport) transport->stop();
   if (sql_started) sql->stop();
   if (replicator_started) replicator->stop();
+  // Not before: what was fetched already is applied until then, and needs its index entries.
+  if (rows) rows->set_indexer(nullptr);
+  if (replicator) replicator->set_indexer(nullptr);
   Status status;
   if (engine) status = engine->close();
   sql.reset();
@@ -172,7 +175,6 @@ Status Node::Parts::close() {
   own_executor.reset();
   return status;
 }
-
 
 Node::Node(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 

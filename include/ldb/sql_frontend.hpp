@@ -82,7 +82,8 @@ class SqlFrontend {
   virtual Status start(const SqlServices& services) = 0;
   virtual void stop() = 0;
   virtual Result<std::unique_ptr<SqlSession>> open_session(const SessionOptions& options) = 0;
-  /// Who keeps indexes in step with rows; may be null (no indexes).
+  /// Who keeps indexes in step with rows; may be null (no indexes). Must answer until the front end is destroyed, also after stop(),
+  /// without the services: commits that were fetched already are applied until then.
   virtual RowIndexer* indexer() = 0;
   /// Which tables exist, as `transaction` sees it: rows of others wait for their removal, at different times on different nodes.
   /// Null: all.

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace ldb {
 
@@ -23,6 +24,25 @@ class WriteBatch {
     std::string_view key;    ///< for kDeleteRange: lower bound, inclusive
     std::string_view value;  ///< for kDeleteRange: upper bound, exclusive; empty for kDelete
   };
+
+  WriteBatch() = default;
+  WriteBatch(const WriteBatch&) = default;
+  WriteBatch& operator=(const WriteBatch&) = default;
+  /// The other one is empty afterwards and may be filled again.
+  WriteBatch(WriteBatch&& other) noexcept { swap(other); }
+  WriteBatch& operator=(WriteBatch&& other) noexcept {
+    WriteBatch taken(std::move(other));
+    swap(taken);
+    return *this;
+  }
+  void swap(WriteBatch& other) noexcept {
+    bytes_.swap(other.bytes_);
+    commit_.swap(other.commit_);
+    std::swap(count_, other.count_);
+    std::swap(longest_key_, other.longest_key_);
+    std::swap(needs_commit_bytes_, other.needs_commit_bytes_);
+    std::swap(has_commit_, other.has_commit_);
+  }
 
   void put(std::string_view key, std::string_view value) {
     begin(static_cast<std::uint8_t>(Kind::kPut), key, value.size());

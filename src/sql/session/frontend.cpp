@@ -32,9 +32,7 @@ class PostgresFrontend final : public SqlFrontend {
 
   void stop() override {
     if (!running_) return;
-    shared_.catalog.stop();
-    shared_.services.rows->set_indexer(nullptr);
-    if (shared_.services.replicator != nullptr) shared_.services.replicator->set_indexer(nullptr);
+    shared_.catalog.stop();  // and goes on to know the indexes: see SqlFrontend::indexer()
     running_ = false;
   }
 
