@@ -167,8 +167,6 @@ Status Node::Parts::close() {
   return status;
 }
 
-Result<std::function<bool(TableId)>> SqlFrontend::existing_tables(RowTransaction&) { return std::function<bool(TableId)>(); }
-
 Node::Node(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 
 Node::~Node() {
