@@ -50,9 +50,9 @@ class RowIndexer {
   virtual Status referrers(TableId table, std::string_view key, std::string_view image, std::vector<RowReference>& out) const;
   /// The primary key at the end of an index entry's key.
   virtual Result<std::string> primary_key_of_entry(IndexId index, std::string_view entry) const;
-  /// The table that ends when this row is deleted; none for a row that is nobody's.
+  /// The table that ends when this row is written; none for other rows.
   virtual std::optional<TableId> table_ended_by(TableId table, std::string_view key) const;
-  /// The delete that ended a table which the newest schema does not have any more: nothing is stored for it from then on. None
+  /// The write that ended a table which the newest schema does not have any more: nothing is stored for it from then on. None
   /// when the table is there, or nothing is known of it.
   virtual Result<std::optional<WriteId>> ended(TableId table) const;
   /// A commit (local or remote) changed system tables and is visible from `sequence` on. Must not block on commits or call back

@@ -275,3 +275,27 @@ TEST_CASE("Writes to a table that was dropped on the other side of a cut are kep
   converge(*cluster);
   CHECK(eventually([&] { return user_rows(*added) == 0; }));
 }
+
+TEST_CASE("A table that one node drops while another makes the very same one is gone everywhere, and its name is free") {
+  const auto cluster = start(LocalTransport::kInProcess, "");
+  REQUIRE(cluster->isolate(2).is_ok());
+  const std::string create = "CREATE TABLE t (id INT PRIMARY KEY, v TEXT)";
+  run(*cluster, 0, create + "; INSERT INTO t VALUES (1, 'one'); DROP TABLE t");
+  run(*cluster, 2, create + "; INSERT INTO t VALUES (2, 'two')");
+  REQUIRE(cluster->rejoin(2).is_ok());
+  converge(*cluster);
+  for (std::size_t node = 0; node < 3; ++node) {
+    CAPTURE(node);
+    CHECK(cluster->node(node).execute("SELECT * FROM t").error().sqlstate() == "42P01");
+    const std::string lost = "SELECT key FROM ldb.conflicts WHERE kind = 'write to dropped table'";
+    CHECK(eventually([&] { return run(*cluster, node, lost).size() == 1; }));
+  }
+  run(*cluster, 1, create + "; INSERT INTO t VALUES (3, 'three')");
+  converge(*cluster);
+  for (std::size_t node = 0; node < 3; ++node) {
+    CAPTURE(node);
+    const ResultSet rows = run(*cluster, node, "SELECT id FROM t");
+    REQUIRE(rows.size() == 1);
+    CHECK(rows[0].get<int>(0) == 3);
+  }
+}

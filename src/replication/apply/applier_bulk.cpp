@@ -28,7 +28,7 @@ class RangeCopy {
     LDB_ASSIGN_OR_RETURN(const auto stored, s_.engine.get(nullptr, key));
     if (!stored) {
       batch_.put(key, bytes);
-      return {};
+      return image.alive ? ended_by(key) : Status();
     }
     LDB_ASSIGN_OR_RETURN(const RowImage local, decode_row_image(*stored));
     const TableId table = keys::table_of(key);
@@ -40,17 +40,14 @@ class RangeCopy {
           table, primary_key, merged.image, merged.image.liveness, [&](const WriteId& id) { return theirs_.covers(id); }, plan_));
     LDB_TRY(s_.conflicts.add(table, primary_key, merged.image.birth, merged.losses, plan_));
     if (merged.effect != MergeResult::Effect::kNone) batch_.put(key, encode_row_image(merged.image));
-    return local.alive && merged.effect != MergeResult::Effect::kNone && !merged.image.alive ? ended_by(key) : Status();
+    return merged.effect != MergeResult::Effect::kNone && merged.image.alive ? ended_by(key) : Status();
   }
 
   /// A local row that the sender does not have.
   Status missing_there(std::string_view key, std::string_view bytes) {
     LDB_ASSIGN_OR_RETURN(const bool covered, covered_by(bytes, theirs_));
-    if (!covered) return {};
-    batch_.erase(std::string(key));
-    RowImageReader image;
-    LDB_TRY(image.parse(bytes));
-    return image.alive() ? ended_by(key) : Status();
+    if (covered) batch_.erase(std::string(key));
+    return {};
   }
 
   Status write() {
@@ -62,7 +59,7 @@ class RangeCopy {
   }
 
  private:
-  /// The row that was deleted may have been a table's: its DROP had seen no more than the sender.
+  /// The row may be one by which a table ends: its DROP had seen no more than the sender.
   Status ended_by(std::string_view key) {
     const RowIndexer* const indexer = s_.indexer.load();
     const auto table =

@@ -73,7 +73,7 @@ Status CommitPlan::find_ended_tables() {
     if (!ended_.contains(table)) {
       LDB_ASSIGN_OR_RETURN(ended_[table], services_.indexer->ended(table));
     }
-    if (row.write->kind != RowWrite::Kind::kDelete) continue;
+    if (row.write->kind == RowWrite::Kind::kDelete) continue;
     const auto ends = services_.indexer->table_ended_by(table, row.write->key);
     if (!ends) continue;
     LDB_ASSIGN_OR_RETURN(const auto word, services_.engine.get(nullptr, keys::dropped_table(*ends)));

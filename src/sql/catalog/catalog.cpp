@@ -93,6 +93,8 @@ std::int64_t Catalog::generation(std::string_view scope, std::string_view name) 
   return found == generations_.end() ? 0 : found->second;
 }
 
+bool Catalog::is_dropped(TableId table) const { return generation(kDroppedScope, std::to_string(table.value)) != 0; }
+
 std::string Catalog::comment(std::string_view object) const {
   const auto found = comments_.find(object);
   return found == comments_.end() ? std::string() : found->second;

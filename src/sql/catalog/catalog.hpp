@@ -51,6 +51,8 @@ class Catalog {
   const std::vector<SchemaConflict>& conflicts() const { return conflicts_; }
   /// How often something of that name has been dropped (part of the ids of what is created under the name next).
   std::int64_t generation(std::string_view scope, std::string_view name) const;
+  /// Was the table with this id dropped? For ever: ids are not given again.
+  bool is_dropped(TableId table) const;
   /// Comment on a view, sequence, schema, index, constraint or database ("kind name"); empty: none.
   std::string comment(std::string_view object) const;
 

@@ -1,6 +1,7 @@
 #include "sql/catalog/catalog_cache.hpp"
 
 #include <algorithm>
+#include <charconv>
 
 #include "sql/catalog/catalog_loader.hpp"
 #include "sql/catalog/foreign_keys.hpp"
@@ -11,6 +12,15 @@
 
 namespace ldb::sql {
 namespace {
+
+/// The row that says that a table was dropped.
+std::string dropped_key(TableId table) {
+  std::string key;
+  const KeyColumn text{TypeId::kText, false, false};
+  encode_key(Value(std::string(kDroppedScope)), text, key);
+  encode_key(Value(std::to_string(table.value)), text, key);
+  return keys::row(kGenerationsTable, key);
+}
 
 std::string relation_key(TableId table) {
   std::string key;
@@ -205,24 +215,33 @@ Result<std::string> CatalogCache::primary_key_of_entry(IndexId index, std::strin
 }
 
 std::optional<TableId> CatalogCache::table_ended_by(TableId table, std::string_view key) const {
-  if (table != kRelationsTable) return std::nullopt;
-  const auto id = decode_key(key, KeyColumn{TypeId::kBigInt, false, false});
-  if (!id || id->is_null()) return std::nullopt;
-  return TableId{static_cast<std::uint64_t>(std::get<std::int64_t>(id->storage()))};
+  if (table != kGenerationsTable) return std::nullopt;
+  const KeyColumn text{TypeId::kText, false, false};
+  const auto scope = decode_key(key, text);
+  if (!scope || scope->is_null() || scope->to_string() != kDroppedScope) return std::nullopt;
+  const auto name = decode_key(key, text);
+  if (!name || name->is_null()) return std::nullopt;
+  const std::string digits = name->to_string();
+  TableId id;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), id.value);
+  if (error != std::errc() || end != digits.data() + digits.size()) return std::nullopt;
+  return id;
 }
 
 Result<std::optional<WriteId>> CatalogCache::ended(TableId table) const {
   std::optional<WriteId> none;
   const CatalogPtr catalog = published();
   if (is_system_table(table) || catalog == nullptr || catalog->find_table(table) || is_pending(table)) return none;
-  LDB_ASSIGN_OR_RETURN(const auto stored, rows_->engine().get(nullptr, relation_key(table)));
-  if (!stored) return none;  // on its way, perhaps
+  LDB_ASSIGN_OR_RETURN(const auto stored, rows_->engine().get(nullptr, dropped_key(table)));
+  if (!stored) return none;
   RowImageReader image;
   LDB_TRY(image.parse(*stored));
-  return image.alive() ? none : std::optional<WriteId>(image.tombstone());
+  return image.alive() ? std::optional<WriteId>(image.liveness()) : none;
 }
 
 Result<bool> CatalogCache::relation_exists(TableId table) const {
+  LDB_ASSIGN_OR_RETURN(const auto dropped, ended(table));
+  if (dropped) return false;
   LDB_ASSIGN_OR_RETURN(const auto stored, rows_->engine().get(nullptr, relation_key(table)));
   if (!stored) return false;
   RowImageReader image;

@@ -64,7 +64,7 @@ class CatalogCache final : public RowIndexer {
   void run_task();
   CatalogPtr published() const;
   bool is_pending(TableId table) const;
-  /// Does the newest state have the row that makes a relation exist?
+  /// Does the newest state have the row that makes a relation exist, and was it not dropped?
   Result<bool> relation_exists(TableId table) const;
   bool is_pending(IndexId index) const;
 

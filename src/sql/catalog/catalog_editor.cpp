@@ -8,6 +8,7 @@
 #include "sql/catalog/row_codec.hpp"
 #include "sql/catalog/system_tables.hpp"
 #include "sql/types/cell_codec.hpp"
+#include "txn/keys.hpp"
 
 namespace ldb::sql {
 namespace {
@@ -171,8 +172,31 @@ Status CatalogEditor::insert_name(TableId id, const RelationName& name) {
   unique.index = kNamesIndex;
   unique.prefix = encode_index_prefix(index, row, has_null);
   unique.violation = Status::sql(StatusCode::kAlreadyExists, "42P07", "relation \"" + name.name + "\" already exists");
+  LDB_TRY(forget_dropped(unique.prefix));
   transaction_.require(std::move(unique));
   return insert(kNamesTable, row);
+}
+
+/// A table that was dropped while the same CREATE TABLE was run elsewhere has left rows that nobody sees; they must not keep the
+/// name taken.
+Status CatalogEditor::forget_dropped(const std::string& name_prefix) {
+  const Index& index = find_system_table(kNamesTable)->indexes[0];
+  std::vector<TableId> dropped;
+  LDB_ASSIGN_OR_RETURN(auto cursor, transaction_.scan_index(kNamesIndex, keys::prefix_range(name_prefix)));
+  for (; cursor->valid(); cursor->next()) {
+    LDB_ASSIGN_OR_RETURN(const std::size_t size, key_prefix_size(cursor->key(), index.key));
+    std::string_view key = cursor->key().substr(size);
+    LDB_ASSIGN_OR_RETURN(const Value id, decode_key(key, KeyColumn{TypeId::kBigInt, false, false}));
+    const TableId table{static_cast<std::uint64_t>(std::get<std::int64_t>(id.storage()))};
+    if (catalog_.is_dropped(table)) dropped.push_back(table);
+  }
+  LDB_TRY(cursor->status());
+  cursor.reset();
+  for (const TableId table : dropped) {
+    LDB_TRY(erase(kNamesTable, {id_value(table.value)}));
+    LDB_TRY(erase(kRelationsTable, {id_value(table.value)}));
+  }
+  return {};
 }
 
 Status CatalogEditor::insert_column(TableId table, const Column& column) {
@@ -225,21 +249,27 @@ Status CatalogEditor::insert_constraint(TableId table, const std::vector<Column>
                  small_value(static_cast<int>(constraint.on_update)), Value(constraint.match_full)});
 }
 
-Result<TableId> CatalogEditor::create_table(NewTable& table) {
-  const std::int64_t generation = catalog_.generation("relation", name_key(table.name));
+TableId CatalogEditor::table_id(const NewTable& table, const std::string& key_columns, std::int64_t generation) {
   std::string definition = "table";
   put_bytes(definition, name_key(table.name));
   put_u64(definition, static_cast<std::uint64_t>(generation));
   put_u8(definition, static_cast<std::uint8_t>(table.merge));
+  for (const Column& column : table.columns) definition += canonical(column);
+  put_bytes(definition, key_columns);
+  for (const TableConstraint& constraint : table.constraints) definition += canonical(constraint);
+  return TableId{user_id(definition)};
+}
+
+Result<TableId> CatalogEditor::create_table(NewTable& table) {
   for (std::uint32_t i = 0; i < table.columns.size(); ++i) {
     table.columns[i].id = ColumnId{i + 1};
     table.columns[i].position = static_cast<std::int32_t>(i + 1);
-    definition += canonical(table.columns[i]);
   }
   const std::string key_columns = encode_ids(ids_of(table.columns, table.key_columns));
-  put_bytes(definition, key_columns);
-  for (const TableConstraint& constraint : table.constraints) definition += canonical(constraint);
-  const TableId id{user_id(definition)};
+  std::int64_t generation = catalog_.generation("relation", name_key(table.name));
+  TableId id = table_id(table, key_columns, generation);
+  // Of two DROPs at once the generation remembers one.
+  while (catalog_.is_dropped(id)) id = table_id(table, key_columns, ++generation);
 
   LDB_TRY(insert(kRelationsTable, {id_value(id.value), small_value(static_cast<int>(RelationKind::kTable)),
                                    Value(table.name.database), Value(table.name.schema), Value(table.name.name),

@@ -61,7 +61,9 @@ class CatalogEditor {
   Status update(TableId table, const std::vector<Value>& key, const std::vector<std::pair<Ordinal, Value>>& cells);
   Status upsert(TableId table, std::vector<Value> row);
   Status bump_generation(const std::string& scope, const std::string& name);
+  static TableId table_id(const NewTable& table, const std::string& key_columns, std::int64_t generation);
   Status insert_name(TableId id, const RelationName& name);
+  Status forget_dropped(const std::string& name_prefix);
   Status insert_column(TableId table, const Column& column);
   Status insert_constraint(TableId table, const std::vector<Column>& columns, const TableConstraint& constraint);
   Result<IndexId> insert_index(TableId table, const std::vector<Column>& columns, const Index& index);

@@ -17,6 +17,7 @@ Value id_value(std::uint64_t id) { return Value(static_cast<std::int64_t>(id)); 
 }  // namespace
 
 Status CatalogEditor::drop_table_parts(const Table& table) {
+  LDB_TRY(bump_generation(std::string(kDroppedScope), std::to_string(table.id.value)));
   for (const Column& column : table.columns) {
     LDB_TRY(erase(kColumnsTable, {id_value(table.id.value), Value(static_cast<std::int64_t>(column.id.value))}));
   }

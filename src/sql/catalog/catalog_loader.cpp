@@ -64,6 +64,7 @@ class CatalogLoader {
   }
 
   Result<std::shared_ptr<Catalog>> run() {
+    LDB_TRY(load_generations());
     LDB_TRY(load_databases());
     LDB_TRY(load_relations());
     LDB_TRY(load_columns());
@@ -119,6 +120,7 @@ class CatalogLoader {
       RelationName name{text_of(row.values[c::kDatabase]), text_of(row.values[c::kSchema]), text_of(row.values[c::kName])};
       if (const auto renamed = names.find(id); renamed != names.end()) name = renamed->second;
       if (!catalog_->schemas_.contains({name.database, name.schema})) continue;  // its schema was dropped on another node
+      if (catalog_->is_dropped(id)) continue;  // though the same CREATE TABLE was run on another node that did not know
       relations_.push_back({static_cast<RelationKind>(int_of(row.values[c::kKind])), id, std::move(name), row.birth,
                             decode_ids(text_of(row.values[c::kKeyColumns])),
                             static_cast<MergeMode>(int_of(row.values[c::kMerge]))});
@@ -372,11 +374,15 @@ class CatalogLoader {
     return {};
   }
 
-  Status load_notes() {
+  Status load_generations() {
     LDB_ASSIGN_OR_RETURN(const auto generations, read_rows(transaction_, kGenerationsTable));
     for (const SystemRow& row : generations) {
       catalog_->generations_[{text_of(row.values[0]), text_of(row.values[1])}] = int_of(row.values[2]);
     }
+    return {};
+  }
+
+  Status load_notes() {
     LDB_ASSIGN_OR_RETURN(const auto comments, read_rows(transaction_, kCommentsTable));
     for (const SystemRow& row : comments) catalog_->comments_[text_of(row.values[0])] = text_of(row.values[1]);
     return {};

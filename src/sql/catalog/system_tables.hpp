@@ -28,6 +28,10 @@ inline constexpr TableId kCommentsTable{21};
 inline constexpr TableId kSequenceValuesTable{2};
 inline constexpr TableId kLastSystemTable{999};  ///< ids of user tables are above
 
+/// Scope in `generations` of the ids of dropped tables. A row there ends the table for good: its row in `relations` could come
+/// back by the same CREATE TABLE on a node that did not know.
+inline constexpr std::string_view kDroppedScope = "dropped table";
+
 /// Unique (database, schema, name) over `names`.
 inline constexpr IndexId kNamesIndex{1};
 inline constexpr IndexId kLastSystemIndex{999};
