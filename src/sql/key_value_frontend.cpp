@@ -258,7 +258,6 @@ class KeyValueFrontend final : public SqlFrontend {
 
 }  // namespace
 
-Result<std::function<bool(TableId)>> SqlFrontend::existing_tables(RowTransaction&) { return std::function<bool(TableId)>(); }
 
 std::unique_ptr<SqlFrontend> new_key_value_frontend() { return std::make_unique<KeyValueFrontend>(); }
 
