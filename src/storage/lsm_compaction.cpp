@@ -251,9 +251,9 @@ std::uint64_t LsmEngine::target_table_bytes() const {
   return std::clamp<std::uint64_t>(options_.memtable_bytes, 1 << 20, 64 << 20);
 }
 
-/// Compacts the range of one level on the caller's thread. `written_since`: number of the first table that this call may have
-/// made.
-Status LsmEngine::compact_level_range(int level, const KeyRange& range, std::uint64_t written_since) {
+/// Compacts the range of one level on the caller's thread; false when there is nothing (more) to do in it. `written_since`: number
+/// of the first table that the whole call may have made.
+Result<bool> LsmEngine::compact_level_range(int level, const KeyRange& range, std::uint64_t written_since) {
   rt::MutexLock lock(mutex_);
   while (compaction_running_) {
     LDB_TRY(usable());
@@ -270,7 +270,8 @@ Status LsmEngine::compact_level_range(int level, const KeyRange& range, std::uin
     }
   }
   auto job = picker_.pick_range(*version, level, output, range, written_since);
-  if (!job) return {};
+  if (!job) return false;
+  const bool may_be_more = job->output_level == job->level;
   compaction_running_ = true;
   ++tasks_;
   lock.unlock();
@@ -280,13 +281,18 @@ Status LsmEngine::compact_level_range(int level, const KeyRange& range, std::uin
   lock.lock();
   compaction_running_ = false;
   task_done();
-  return status;
+  LDB_TRY(status);
+  return may_be_more;
 }
 
 Status LsmEngine::compact(const KeyRange& range) {
   LDB_TRY(flush());
   const std::uint64_t written_since = next_file_number_.load();
-  for (int level = 0; level < kLevels; ++level) LDB_TRY(compact_level_range(level, range, written_since));
+  for (int level = 0; level < kLevels; ++level) {
+    for (bool more = true; more;) {
+      LDB_ASSIGN_OR_RETURN(more, compact_level_range(level, range, written_since));
+    }
+  }
   return {};
 }
 

@@ -135,7 +135,7 @@ class LsmEngine final : public StorageEngine {
   Status compact_piece(const Compaction& compaction, const std::optional<std::string>& lower,
                        const std::optional<std::string>& upper, std::vector<TableMeta>& tables);
   std::uint64_t target_table_bytes() const;
-  Status compact_level_range(int level, const KeyRange& range, std::uint64_t written_since);
+  Result<bool> compact_level_range(int level, const KeyRange& range, std::uint64_t written_since);
   /// Makes the edit durable and current. `flushed`: how many of the oldest immutable memtables it replaces.
   Status install(VersionEdit& edit, std::size_t flushed);
   Status upkeep_log();

@@ -148,7 +148,8 @@ Status LsmEngine::commit_group(const std::vector<LsmWrite*>& group) {
   if (switch_wanted && !active_->empty()) {
     LDB_TRY(log_->write_out());
     // Whoever asks for a flush wants the space of the log back, too.
-    if (log_->position().offset > options_.log_segment_bytes / 16) LDB_TRY(log_->start_segment());
+    // A failure poisons the log, and the flush reports it when it cannot sync; the writes of this group are done.
+    if (log_->position().offset > options_.log_segment_bytes / 16) (void)log_->start_segment();
     rt::MutexLock lock(mutex_);
     switch_memtable();
   }

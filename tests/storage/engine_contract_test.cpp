@@ -448,3 +448,31 @@ TEST_CASE("properties and sizes answer") {
   CHECK_FALSE(engine->properties().empty());
   CHECK_FALSE(engine->name().empty());
 }
+
+TEST_CASE("A compaction rewrites old tables of the deepest level beside new ones") {
+  const auto fs = new_memory_file_system();
+  auto engine = open_lsm_engine("db", small_options(*fs)).value();
+  const auto fill = [&](char first, char last) {
+    for (char c = first; c <= last; ++c) {
+      for (int i = 0; i < 40; ++i) put(*engine, std::string(1, c) + std::to_string(100 + i), std::string(800, c));
+    }
+  };
+  for (const auto& [first, last] : {std::pair('a', 'f'), std::pair('p', 'z')}) {
+    fill(first, last);
+    REQUIRE(engine->compact({}));
+  }
+  // In the middle of what is there; the tables on both sides are rewritten, but not across the new one.
+  fill('i', 'k');
+  REQUIRE(engine->compact({}));
+  fill('b', 'c');
+  erase_range(*engine, "q", "r");
+  REQUIRE(engine->compact({}));
+  const auto it = engine->iterate(nullptr, {}).value();
+  std::size_t entries = 0;
+  for (it->seek_to_first(); it->valid(); it->next()) ++entries;
+  REQUIRE(it->status());
+  CHECK(entries == 40 * (6 + 3 + 11 - 1));
+  CHECK(engine->get(nullptr, "j110").value() == std::string(800, 'j'));
+  CHECK_FALSE(engine->get(nullptr, "q110").value());
+  CHECK(engine->close());
+}

@@ -20,8 +20,13 @@ Result<std::shared_ptr<const TableReader>> TableCache::find(const TablePtr& file
     rt::MutexLock lock(shard.mutex);
     const auto it = shard.index.find(number);
     if (it != shard.index.end()) {
-      it->second->table->recently_used().store(true, std::memory_order_relaxed);
-      return it->second->table;
+      Entry& entry = *it->second;
+      entry.table->recently_used().store(true, std::memory_order_relaxed);
+      if (file->reader.load(std::memory_order_relaxed) == nullptr) {  // a table that moved to another level
+        entry.file = file;
+        file->reader.store(entry.table.get(), std::memory_order_seq_cst);
+      }
+      return entry.table;
     }
   }
   // Opened without the lock: two threads may both do it, which is harmless.

@@ -130,7 +130,11 @@ std::optional<CompactionJob> CompactionPicker::pick_range(const Version& version
   const std::string* lower = range.lower ? &*range.lower : nullptr;
   const std::string* upper = range.upper ? &*range.upper : nullptr;
   job.inputs = version.overlapping(level, lower, upper);
-  if (level == output_level) std::erase_if(job.inputs, [&](const TablePtr& t) { return t->meta.number >= written_since; });
+  if (level == output_level) {
+    // One at a time: what is left out must not come to stand inside the output.
+    std::erase_if(job.inputs, [&](const TablePtr& t) { return t->meta.number >= written_since; });
+    if (job.inputs.size() > 1) job.inputs.resize(1);
+  }
   if (job.inputs.empty()) return std::nullopt;
   if (level == 0) job.inputs = version.levels[0];  // older tables must not stay above newer data
   add_below(version, job);

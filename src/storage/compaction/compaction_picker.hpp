@@ -42,8 +42,8 @@ class CompactionPicker {
   /// Above 1 the level wants a compaction.
   double score(const Version& version, int level) const;
   std::optional<CompactionJob> pick(const Version& version);
-  /// Compacts a range of a level into another; the same one to rewrite it in place, without the tables numbered `written_since`
-  /// or higher.
+  /// Compacts a range of a level into another. The same one: the next of its tables to rewrite in place, those numbered
+  /// `written_since` or higher left out.
   std::optional<CompactionJob> pick_range(const Version& version, int level, int output_level, const KeyRange& range,
                                           std::uint64_t written_since) const;
 
