@@ -104,6 +104,37 @@ TEST_CASE("With entries lost in any order a removal can outrun the rename before
   CHECK(outcomes == std::set<std::string>{"next old ", "next ", "new old ", "new "});
 }
 
+TEST_CASE("A crash loses, keeps or tears all unsynced writes, and loses all unsynced entries, when it is told to") {
+  const auto after_crash = [](WriteLoss writes, std::uint64_t seed) {
+    FaultyFileSystem fs(seed);
+    FileFaults faults;
+    faults.write_loss = writes;
+    faults.entry_loss = EntryLoss::kAll;
+    fs.set_faults(faults);
+    write_synced(fs, "/file", std::string(2048, 'o'));
+    auto file = fs.open_writable("/file", OpenMode::kExisting).value();
+    REQUIRE(file->write_at(0, std::string(1024, 'a')).is_ok());
+    REQUIRE(file->write_at(1024, std::string(1024, 'b')).is_ok());
+    REQUIRE(fs.hard_link("/file", "/other").is_ok());
+    fs.crash();
+    fs.reboot();
+    CHECK(names_in_root(fs) == "file ");
+    return fs.read_file("/file").value();
+  };
+  std::set<std::string> torn;
+  for (std::uint64_t seed = 0; seed < 200; ++seed) {
+    CHECK(after_crash(WriteLoss::kAll, seed) == std::string(2048, 'o'));
+    CHECK(after_crash(WriteLoss::kNone, seed) == std::string(1024, 'a') + std::string(1024, 'b'));
+    const std::string contents = after_crash(WriteLoss::kTorn, seed);
+    for (std::size_t sector = 0; sector < 4; ++sector) {
+      const std::string part = contents.substr(sector * 512, 512);
+      CHECK(part.find_first_not_of(part[0]) == std::string::npos);  // whole sectors
+    }
+    torn.insert({contents[0], contents[512], contents[1024], contents[1536]});
+  }
+  CHECK(torn.size() == 16);
+}
+
 TEST_CASE("replace_file leaves the old contents or the new at every crash point") {
   std::uint64_t crash_points = 0;
   {

@@ -1,6 +1,8 @@
-// Writers, readers, views, change readers, flushes and compactions at once. Meant for the thread sanitizer, too.
+// Writers, readers, views, change readers, flushes, compactions, ingestions and checkpoints at once. Meant for the thread
+// sanitizer, too.
 #include "base/random.hpp"
 #include "base/rt/rt.hpp"
+#include "ldb/bulk_load.hpp"
 #include "ldb/executor.hpp"
 #include "storage/engine_fixture.hpp"
 
@@ -75,6 +77,57 @@ void check_sum(StorageEngine& engine, bool backward, Complaint& complaint) {
   if (sum != 0) complaint.note("a view shows a batch in part: sum " + std::to_string(sum));
 }
 
+constexpr int kRunKeys = 40;
+
+/// Runs over the same keys, each with one value; in between single puts that a later run hides.
+void ingest_runs(StorageEngine& engine, rt::Atomic<bool>& stop, Complaint& complaint) {
+  for (int round = 0; !stop.load(); ++round) {
+    SortedPairs::Pairs pairs;
+    for (int i = 0; i < kRunKeys; ++i) pairs.emplace_back("run" + std::to_string(100 + i), std::to_string(round));
+    SortedPairs source(pairs);
+    const auto sequence = engine.ingest(source);
+    if (!sequence) return complaint.note(sequence.error().to_string());
+    const auto newest = engine.newest_sequence("run100");
+    if (!newest || *newest != *sequence) return complaint.note("an ingested key is not the newest");
+    rt::yield();
+  }
+}
+
+void check_run(StorageEngine& engine, Complaint& complaint) {
+  std::vector<std::string> names;
+  for (int i = 0; i < kRunKeys; ++i) names.push_back("run" + std::to_string(100 + i));
+  const auto values = engine.multi_get(nullptr, std::vector<std::string_view>(names.begin(), names.end()));
+  if (!values) return complaint.note(values.error().to_string());
+  for (const auto& value : *values) {
+    if (value != values->front()) return complaint.note("a view shows a run in part");
+  }
+  const auto view = engine.view();
+  auto it = engine.iterate(view.get(), {"run", "run~"});
+  if (!it) return complaint.note(it.error().to_string());
+  int seen = 0;
+  std::string first;
+  for ((*it)->seek_to_first(); (*it)->valid(); (*it)->next()) {
+    if (seen++ == 0) first = (*it)->value();
+    if ((*it)->value() != first) return complaint.note("an iterator shows a run in part");
+  }
+  if (seen != 0 && seen != kRunKeys) complaint.note("a run has " + std::to_string(seen) + " keys");
+}
+
+void make_checkpoints(TestEngine& engine, rt::Atomic<bool>& stop, Complaint& complaint) {
+  for (int i = 0; !stop.load() && engine.durable(); ++i) {
+    const std::string copy = engine.beside("copy" + std::to_string(i));
+    Status status = engine->checkpoint(copy);
+    if (!status) return complaint.note(status.to_string());
+    auto opened = engine.open_other(copy);
+    if (!opened) return complaint.note("checkpoint: " + opened.error().to_string());
+    check_sum(**opened, i % 2 == 0, complaint);
+    opened = Status(StatusCode::kAborted, "closed");
+    status = engine.fs().remove_directory(copy);
+    if (!status) return complaint.note(status.to_string());
+    for (int pause = 0; pause < 50 && !stop.load(); ++pause) rt::sleep_for(rt::kMillisecond);
+  }
+}
+
 void tail_changes(StorageEngine& engine, rt::Atomic<bool>& stop, std::vector<int>& seen, Complaint& complaint) {
   auto reader = engine.changes({});
   if (!reader) return complaint.note(reader.error().to_string());
@@ -98,7 +151,7 @@ void tail_changes(StorageEngine& engine, rt::Atomic<bool>& stop, std::vector<int
 }  // namespace
 
 TEST_CASE("Views stay whole and the change log in order while everything runs at once") {
-  const EngineKind kind = GENERATE(EngineKind::kMemory, EngineKind::kSmallLsm);
+  const EngineKind kind = GENERATE(from_range(engine_kinds()));
   CAPTURE(to_string(kind));
   TestEngine engine(kind);
   Complaint complaint;
@@ -128,6 +181,11 @@ TEST_CASE("Views stay whole and the change log in order while everything runs at
     }
   });
   others.emplace_back("changes", [&] { tail_changes(*engine, stop, seen, complaint); });
+  others.emplace_back("ingester", [&] { ingest_runs(*engine, stop, complaint); });
+  others.emplace_back("run reader", [&] {
+    while (!stop.load()) check_run(*engine, complaint);
+  });
+  others.emplace_back("checkpoints", [&] { make_checkpoints(engine, stop, complaint); });
   others.emplace_back("upkeep", [&] {
     for (int i = 0; !stop.load(); ++i) {
       const Status status = i % 3 == 0 ? engine->compact({}) : engine->flush();
@@ -174,8 +232,10 @@ TEST_CASE("Concurrent synced writes share syncs") {
 }
 
 TEST_CASE("Closing beside writers gives each of them a clear answer") {
+  const EngineKind kind = GENERATE(from_range(engine_kinds(true)));
+  CAPTURE(to_string(kind));
   for (int round = 0; round < 10; ++round) {
-    TestEngine engine(EngineKind::kSmallLsm);
+    TestEngine engine(kind);
     Complaint complaint;
     std::vector<rt::Thread> threads;
     for (int t = 0; t < 3; ++t) {
@@ -190,6 +250,24 @@ TEST_CASE("Closing beside writers gives each of them a clear answer") {
         }
       });
     }
+    const auto until_closed = [&](auto call) {
+      threads.emplace_back("other", [&, call] {
+        for (int i = 0;; ++i) {
+          const Status status = call(i);
+          if (status) continue;
+          if (status.code() != StatusCode::kAborted) complaint.note(status.to_string());
+          return;
+        }
+      });
+    };
+    until_closed([&](int i) {
+      const SortedPairs::Pairs pairs{{"run/a", std::to_string(i)}, {"run/b", std::to_string(i)}};
+      SortedPairs source(pairs);
+      return engine->ingest(source).error();
+    });
+    until_closed([&](int i) { return i % 2 == 0 ? engine->flush() : engine->compact({}); });
+    until_closed([&](int) { return engine->get(nullptr, "1/7").error(); });
+    until_closed([&](int i) { return engine->checkpoint(engine.beside("copy" + std::to_string(i))); });
     while (engine->view()->sequence() < 200) rt::yield();
     CHECK(engine->close());
     for (rt::Thread& thread : threads) thread.join();

@@ -8,6 +8,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "ldb/faulty_file_system.hpp"
 #include "ldb/file_system.hpp"
 #include "ldb/storage_engine.hpp"
 #ifdef LDB_TEST_ROCKSDB
@@ -59,7 +60,7 @@ inline EngineOptions small_options(FileSystem& fs) {
 class TestEngine {
  public:
   explicit TestEngine(EngineKind kind, EngineListener* listener = nullptr)
-      : kind_(kind), listener_(listener), fs_(new_memory_file_system()) {
+      : kind_(kind), listener_(listener), fs_(std::make_unique<FaultyFileSystem>(1)) {
     open();
   }
 
@@ -72,6 +73,15 @@ class TestEngine {
   void reopen() {
     REQUIRE(engine_->close());
     engine_ = nullptr;
+    open();
+  }
+  /// Can lose_power() be called?
+  bool has_power() const { return kind_ == EngineKind::kLsm || kind_ == EngineKind::kSmallLsm; }
+  /// Power loss and a new start.
+  void lose_power() {
+    fs_->crash();
+    engine_ = nullptr;
+    fs_->reboot();
     open();
   }
   /// A path beside the engine's directory, on its file system.
@@ -112,7 +122,7 @@ class TestEngine {
 #ifdef LDB_TEST_ROCKSDB
   TempDirectory temporary_;
 #endif
-  std::unique_ptr<FileSystem> fs_;
+  std::unique_ptr<FaultyFileSystem> fs_;
   std::unique_ptr<StorageEngine> engine_;
 };
 

@@ -1,6 +1,7 @@
-// Random operations against a sorted map, with views, range deletions, iterators in both directions, flushes, compactions,
-// reopening.
+// Random operations against a sorted map, with views, range deletions, iterators in both directions, reads of many keys, flushes,
+// compactions, ingestions, checkpoints, reopening, power losses.
 #include "base/random.hpp"
+#include "ldb/bulk_load.hpp"
 #include "storage/engine_fixture.hpp"
 
 using namespace ldb;
@@ -78,9 +79,18 @@ class ModelRun {
     } else if (dice < 990 && engine_.durable()) {
       views_.clear();
       engine_.reopen();
+      all_synced();
       check(nullptr, model_);
-    } else if (dice < 995) {
+    } else if (dice < 992) {
       check(nullptr, model_);
+    } else if (dice < 994) {
+      ingest();
+    } else if (dice < 996 && engine_.has_power()) {
+      lose_power();
+    } else if (dice < 997 && engine_.durable()) {
+      checkpoint();
+    } else {
+      get_many();
     }
   }
 
@@ -92,29 +102,107 @@ class ModelRun {
     return range;
   }
 
+  static void apply(const WriteBatch& batch, Model& model) {
+    for (const auto& op : batch.operations()) {
+      if (op.kind == WriteBatch::Kind::kPut) model[op.key] = op.value;
+      if (op.kind == WriteBatch::Kind::kDelete) model.erase(op.key);
+      if (op.kind == WriteBatch::Kind::kDeleteRange && op.key < op.value) {
+        model.erase(model.lower_bound(op.key), model.lower_bound(op.value));
+      }
+    }
+  }
+
   void write() {
     WriteBatch batch;
     const std::uint64_t size = random_.one_in(10) ? random_.below(40) : 1 + random_.below(3);
     for (std::uint64_t i = 0; i < size; ++i) {
       const std::uint64_t kind = random_.below(100);
-      const std::string k = key();
       if (kind < 70) {
-        const std::string v = value();
-        batch.put(k, v);
-        model_[k] = v;
+        batch.put(key(), value());
       } else if (kind < 95) {
-        batch.erase(k);
-        model_.erase(k);
+        batch.erase(key());
       } else {
-        std::string upper = key();
-        batch.erase_range(k, upper);
-        if (k < upper) model_.erase(model_.lower_bound(k), model_.lower_bound(upper));
+        batch.erase_range(key(), key());
       }
     }
-    const auto sequence = engine_->write(std::move(batch), random_.one_in(2) ? SyncPolicy::kOs : SyncPolicy::kNone);
+    apply(batch, model_);
+    unsynced_.push_back({0, batch});
+    const bool synced = random_.one_in(50) || unsynced_.size() > 300;
+    const auto sequence =
+        engine_->write(std::move(batch), synced ? SyncPolicy::kSync : (random_.one_in(2) ? SyncPolicy::kOs : SyncPolicy::kNone));
     REQUIRE(sequence);
     CHECK(*sequence > last_sequence_);
+    last_sequence_ = unsynced_.back().sequence = *sequence;
+    if (synced) all_synced();
+  }
+
+  void all_synced() {
+    synced_model_ = model_;
+    unsynced_.clear();
+  }
+
+  void ingest() {
+    Model run;
+    for (std::uint64_t n = random_.below(80); n > 0; --n) run[key()] = value();
+    for (const auto& [k, v] : run) model_[k] = v;
+    const SortedPairs::Pairs pairs(run.begin(), run.end());
+    SortedPairs source(pairs);
+    const auto sequence = engine_->ingest(source);
+    INFO(sequence.error().to_string());
+    REQUIRE(sequence);
+    if (pairs.empty()) return;
+    CHECK(*sequence > last_sequence_);
     last_sequence_ = *sequence;
+    all_synced();
+  }
+
+  /// What comes back is what was synced, and of the rest some first part.
+  void lose_power() {
+    views_.clear();
+    engine_.lose_power();
+    const std::uint64_t recovered = engine_->view()->sequence();
+    model_ = synced_model_;
+    bool at_boundary = unsynced_.empty() || recovered < unsynced_.front().sequence;
+    for (const Unsynced& write : unsynced_) {
+      if (write.sequence > recovered) break;
+      apply(write.batch, model_);
+      at_boundary = write.sequence == recovered;
+    }
+    CHECK(at_boundary);
+    last_sequence_ = recovered;
+    check(nullptr, model_);
+    all_synced();
+  }
+
+  void checkpoint() {
+    const std::string copy = engine_.beside("copy" + std::to_string(++copies_));
+    const Status made = engine_->checkpoint(copy);
+    INFO(made.to_string());
+    REQUIRE(made);
+    all_synced();
+    {
+      auto opened = engine_.open_other(copy);
+      INFO(opened.error().to_string());
+      REQUIRE(opened);
+      CHECK(scan(**opened) == Pairs(model_.begin(), model_.end()));
+      REQUIRE((*opened)->close());
+    }
+    CHECK(engine_.fs().remove_directory(copy));
+  }
+
+  void get_many() {
+    const View* view = views_.empty() || random_.one_in(2) ? nullptr : &views_[random_.below(views_.size())];
+    const Model& model = view != nullptr ? view->model : model_;
+    std::vector<std::string> names;
+    for (std::uint64_t n = random_.below(30); n > 0; --n) names.push_back(key());
+    const std::vector<std::string_view> keys(names.begin(), names.end());
+    const auto values = engine_->multi_get(view != nullptr ? view->view.get() : nullptr, keys);
+    REQUIRE(values);
+    REQUIRE(values->size() == keys.size());
+    for (std::size_t i = 0; i < keys.size(); ++i) {
+      const auto it = model.find(names[i]);
+      CHECK((*values)[i].value_or("<none>") == (it == model.end() ? "<none>" : it->second));
+    }
   }
 
   void check_newest(const std::string& k) {
@@ -178,6 +266,13 @@ class ModelRun {
   std::uint64_t keys_;
   std::uint64_t key_bytes_;
   Model model_;
+  struct Unsynced {
+    std::uint64_t sequence;
+    WriteBatch batch;
+  };
+  Model synced_model_;  // a power loss leaves this and a first part of what follows
+  std::vector<Unsynced> unsynced_;
+  int copies_ = 0;
   std::vector<View> views_;
   std::uint64_t last_sequence_ = 0;
 };
@@ -185,12 +280,18 @@ class ModelRun {
 }  // namespace
 
 TEST_CASE("Engines agree with a sorted map under random operations") {
+  // scripts/soak sets these.
+  const auto number = [](const char* variable, std::uint64_t otherwise) {
+    const char* text = std::getenv(variable);
+    return text != nullptr ? std::strtoull(text, nullptr, 10) : otherwise;
+  };
   const EngineKind kind = GENERATE(from_range(engine_kinds()));
-  const char* seed_text = std::getenv("LDB_MODEL_SEED");
-  const char* steps_text = std::getenv("LDB_MODEL_STEPS");
-  const std::uint64_t first = seed_text != nullptr ? std::strtoull(seed_text, nullptr, 10) : 1;
-  const int steps = steps_text != nullptr ? std::atoi(steps_text) : 1500;
-  for (std::uint64_t seed = first; seed < first + 8; ++seed) {
+  const char* only = std::getenv("LDB_MODEL_ENGINE");
+  if (only != nullptr && to_string(kind) != only) return;
+  const std::uint64_t first = number("LDB_MODEL_SEED", 1);
+  const std::uint64_t seeds = number("LDB_MODEL_SEEDS", kind == EngineKind::kRocksDb ? 2 : 8);
+  const int steps = static_cast<int>(number("LDB_MODEL_STEPS", 1500));
+  for (std::uint64_t seed = first; seed < first + seeds; ++seed) {
     CAPTURE(to_string(kind), seed);
     ModelRun(kind, seed).run(steps);
   }

@@ -174,6 +174,30 @@ TEST_CASE("No bytes make the batch reader or the edit decoder misbehave") {
   }
 }
 
+TEST_CASE("A version edit cannot add a table that is in the tree, but can move it") {
+  const auto obsolete = std::make_shared<ObsoleteTables>();
+  VersionEdit first;
+  TableMeta table;
+  table.number = 5;
+  table.smallest = "a";
+  table.largest = "b";
+  first.added.push_back({0, table});
+  const auto version = apply_edit(Version(), first, obsolete).value();
+  CHECK(apply_edit(*version, first, obsolete).error().code() == StatusCode::kCorruption);
+  VersionEdit twice;
+  table.number = 6;
+  twice.added.push_back({0, table});
+  twice.added.push_back({0, table});
+  CHECK(apply_edit(*version, twice, obsolete).error().code() == StatusCode::kCorruption);
+  VersionEdit move;
+  table.number = 5;
+  move.removed.push_back({0, 5});
+  move.added.push_back({1, table});
+  const auto moved = apply_edit(*version, move, obsolete);
+  REQUIRE(moved);
+  CHECK((*moved)->levels[1].at(0) == version->levels[0].at(0));
+}
+
 TEST_CASE("A table gives back entries, versions and range tombstones, whatever the block size") {
   const auto fs = new_memory_file_system();
   Random random(6);

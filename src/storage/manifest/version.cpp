@@ -197,6 +197,12 @@ Result<std::shared_ptr<const Version>> apply_edit(const Version& base, const Ver
     tables.erase(it);
   }
   for (const VersionEdit::Added& added : edit.added) {
+    for (const auto& tables : version->levels) {
+      if (std::any_of(tables.begin(), tables.end(), [&](const TablePtr& t) { return t->meta.number == added.table.number; })) {
+        return Status(StatusCode::kCorruption,
+                      "edit adds table " + std::to_string(added.table.number) + ", which is in the tree already");
+      }
+    }
     // A moved table keeps its handle: others may be reading through it.
     TablePtr table;
     for (const auto& tables : base.levels) {

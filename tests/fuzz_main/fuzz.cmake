@@ -1,0 +1,10 @@
+# One program for each target, built by clang with -fsanitize=fuzzer (preset fuzz, scripts/fuzz).
+foreach(target log_segment batch manifest table block row_image commit)
+  add_executable(fuzz_${target} fuzz_main/fuzz_main.cpp fuzz/codec_targets.cpp fuzz/file_targets.cpp)
+  target_compile_definitions(fuzz_${target} PRIVATE LDB_FUZZ_TARGET=${target} XXH_INLINE_ALL)
+  target_include_directories(fuzz_${target} PRIVATE ${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/tests)
+  target_link_libraries(fuzz_${target} PRIVATE ldb_compile_options ldb_base ldb_storage ldb_txn ${LDB_PRIVATE_LIBRARIES})
+  target_link_options(fuzz_${target} PRIVATE -fsanitize=fuzzer)
+  list(APPEND fuzzers fuzz_${target})
+endforeach()
+add_custom_target(ldb_fuzzers DEPENDS ${fuzzers})
