@@ -154,8 +154,9 @@ Status Node::Parts::close() {
     closed = true;
   }
   if (transport) transport->stop();
-  if (sql_started) sql->stop();
+  // Commits of peers that are still being applied need the indexer, which goes with SQL.
   if (replicator_started) replicator->stop();
+  if (sql_started) sql->stop();
   Status status;
   if (engine) status = engine->close();
   sql.reset();
