@@ -160,9 +160,9 @@ Status Node::Parts::close() {
     closed = true;
   }
   if (transport) transport->stop();
-  if (sql_started) sql->stop();
+  // Commits of peers that are still being applied need the indexer, which goes with SQL.
   if (replicator_started) replicator->stop();
-  // Not before: what was fetched already is applied until then, and needs its index entries.
+  if (sql_started) sql->stop();
   if (rows) rows->set_indexer(nullptr);
   if (replicator) replicator->set_indexer(nullptr);
   Status status;

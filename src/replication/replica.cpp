@@ -228,7 +228,10 @@ Status Replica::remove_member(const NodeId& node) {
     debts = debts_;
   }
   LDB_TRY(state_.save_debts(debts));
-  if (debts.empty()) indebted_.store(false);
+  if (debts.empty()) {
+    indebted_.store(false);
+    applier_->serving_again();
+  }
   return {};
 }
 
@@ -393,6 +396,7 @@ Status Replica::settle_debts() {
   if (debts.empty()) {
     indebted_.store(false);
     log(LogLevel::kInfo, "caught up; serving again");
+    applier_->serving_again();
   }
   return {};
 }
@@ -472,6 +476,7 @@ Status Replica::install(const VersionVector& theirs, std::uint64_t epoch) {
     rt::WriteLock gate(gate_);
     installing_.store(false);
   }
+  applier_->serving_again();
   log(LogLevel::kInfo, "a whole-state copy was installed, up to " + theirs.to_string());
   rt::MutexLock lock(mutex_);
   changed_.notify_all();

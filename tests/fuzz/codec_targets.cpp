@@ -37,13 +37,12 @@ void batch(std::string_view input) {
   if (!reader.ok()) return;
   LDB_CHECK(operations == reader.operations());
   if (has_commit) copy.set_commit(std::string(reader.commit()));
-  std::string again;
-  encode_batch(again, copy);
+  const std::string again = encode_batch(copy);
   BatchReader second(again, has_commit);
-  for (const auto& expected : copy.operations()) {
+  copy.for_each([&](const WriteBatch::Operation& expected) {
     LDB_CHECK(second.next(op));
     LDB_CHECK(op.kind == expected.kind && op.key == expected.key && op.value == expected.value);
-  }
+  });
   LDB_CHECK(!second.next(op) && second.ok());
 }
 
@@ -90,8 +89,9 @@ void block(std::string_view input) {
     (void)filter.may_contain(bytes);
     return;
   }
-  auto made = Block::create(std::string(input.substr(1)));
+  auto made = Block::create(std::string(input.substr(1)), static_cast<Block::Use>((input.front() >> 1) % 3));
   if (!made) return;
+  if ((input.front() >> 1) % 3 == 0) (void)(*made)->find(input.substr(input.size() / 2), kFirstTag);
   BlockIterator it(std::move(*made));
   const std::size_t bound = input.size() + 1;  // an entry takes at least a byte
   std::vector<std::pair<std::string, Tag>> keys;

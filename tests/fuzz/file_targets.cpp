@@ -163,19 +163,20 @@ void table(std::string_view input) {
     file = feed.rest();
   } else {
     Footer footer;
-    const auto add = [&](BlockHandle& handle, std::string_view contents, BlockLayout layout, int level) {
+    const auto add = [&](BlockHandle& handle, std::string_view contents, BlockLayout layout, const Compressor* compressor) {
       handle.offset = file.size();
-      const std::string stored = encode_block(std::string(contents), layout, level, file.size());
+      const std::string stored = encode_block(std::string(contents), layout, compressor, file.size());
       handle.size = static_cast<std::uint32_t>(stored.size() - kBlockTrailerBytes);
       file += stored;
     };
-    const int level = mode % 4 == 3 ? 1 : 0;
+    const Compressor zstd(1);
+    const Compressor* const compressor = mode % 4 == 3 ? &zstd : nullptr;
     BlockHandle data;
-    for (unsigned n = feed.byte() % 4; n > 0; --n) add(data, feed.chunk(), BlockLayout::kEntries, level);
-    if (feed.byte() % 2 == 1) add(footer.filter, feed.chunk(), BlockLayout::kBytes, 0);
-    if (feed.byte() % 2 == 1) add(footer.tombstones, feed.chunk(), BlockLayout::kEntries, level);
-    add(footer.index, feed.chunk(), BlockLayout::kEntries, level);
-    if (feed.byte() % 2 == 1) add(footer.properties, feed.chunk(), BlockLayout::kEntries, 0);
+    if (feed.byte() % 2 == 1) add(footer.dictionary, feed.chunk(), BlockLayout::kBytes, nullptr);
+    for (unsigned n = feed.byte() % 4; n > 0; --n) add(data, feed.chunk(), feed.byte() % 2 == 1 ? BlockLayout::kBytes : BlockLayout::kEntries, compressor);
+    if (feed.byte() % 2 == 1) add(footer.tombstones, feed.chunk(), BlockLayout::kEntries, compressor);
+    add(footer.index, feed.chunk(), BlockLayout::kEntries, compressor);
+    if (feed.byte() % 2 == 1) add(footer.properties, feed.chunk(), BlockLayout::kEntries, nullptr);
     file += encode_footer(footer);
   }
   FaultyFileSystem fs(1);

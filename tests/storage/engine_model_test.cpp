@@ -103,13 +103,14 @@ class ModelRun {
   }
 
   static void apply(const WriteBatch& batch, Model& model) {
-    for (const auto& op : batch.operations()) {
-      if (op.kind == WriteBatch::Kind::kPut) model[op.key] = op.value;
-      if (op.kind == WriteBatch::Kind::kDelete) model.erase(op.key);
+    batch.for_each([&](const WriteBatch::Operation& op) {
+      const std::string key(op.key);
+      if (op.kind == WriteBatch::Kind::kPut) model[key] = op.value;
+      if (op.kind == WriteBatch::Kind::kDelete) model.erase(key);
       if (op.kind == WriteBatch::Kind::kDeleteRange && op.key < op.value) {
-        model.erase(model.lower_bound(op.key), model.lower_bound(op.value));
+        model.erase(model.lower_bound(key), model.lower_bound(std::string(op.value)));
       }
-    }
+    });
   }
 
   void write() {

@@ -278,6 +278,10 @@ Status Applier::health() const {
   return state_->halted;
 }
 
+void Applier::serving_again() {
+  if (RowIndexer* const listener = state_->indexer.load(); listener != nullptr) listener->catalog_changed(0);
+}
+
 void Applier::set_indexer(RowIndexer* indexer) { state_->indexer.store(indexer); }
 
 ApplierCounters Applier::counters() const {

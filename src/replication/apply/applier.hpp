@@ -114,6 +114,8 @@ class Applier {
 
   /// Borrowed; null until SQL has started. Not while a commit is under way.
   void set_indexer(RowIndexer* indexer);
+  /// The node serves again: what the indexer puts off while it does not is due.
+  void serving_again();
   /// RowStore::build_index.
   Status build_index(TableId table, IndexId index);
   /// RowStore::check_foreign_keys.

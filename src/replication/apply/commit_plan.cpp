@@ -108,6 +108,8 @@ Status CommitPlan::merge() {
 Status CommitPlan::merge_row(Row& row) {
   if (const auto ended = ended_.find(row.write->table); ended != ended_.end() && ended->second) {
     row.table_ended = true;
+    const bool ends_it = std::any_of(drops_.begin(), drops_.end(), [&](const Drop& d) { return d.table == row.write->table; });
+    if (ends_it) return {};  // it has dropped the table too, after writing to it
     const std::vector<Loss> losses = lost_to_drop(commit_, *row.write, *ended->second);
     return services_.conflicts.add(row.write->table, row.write->key, {}, losses, conflicts_);
   }

@@ -38,7 +38,8 @@ std::string DroppedTable::encode() const {
 
 bool DroppedTable::has_seen(const WriteId& write) const {
   return std::any_of(drops_.begin(), drops_.end(), [&](const Drop& drop) {
-    return drop.id && drop.id.origin == write.origin ? write.stamp < drop.id.stamp : drop.seen.covers(write);
+    // Its own writes too: the table was dropped after them.
+    return drop.id && drop.id.origin == write.origin ? write.stamp <= drop.id.stamp : drop.seen.covers(write);
   });
 }
 
