@@ -260,6 +260,14 @@ class MemoryEngine final : public StorageEngine {
   std::function<void()> listener_ LDB_GUARDED_BY(listener_mutex_);
 };
 
+/// As a list, so that the locks of who walks over it are seen by the thread-safety analysis.
+static std::vector<WriteBatch::Operation> operations_of(const WriteBatch& batch) {
+  std::vector<WriteBatch::Operation> operations;
+  operations.reserve(batch.size());
+  batch.for_each([&](const WriteBatch::Operation& op) { operations.push_back(op); });
+  return operations;
+}
+
 void MemoryEngine::prune(const std::string& key, Versions& versions, std::uint64_t horizon) {
   std::size_t keep_from = 0;
   for (std::size_t i = 0; i < versions.size() && versions[i].sequence <= horizon; ++i) keep_from = i;
@@ -277,7 +285,7 @@ void MemoryEngine::add_version(const std::string& key, Version version, std::uin
 void MemoryEngine::apply(const MemoryWrite& write) {
   const std::uint64_t horizon = this->horizon();
   std::uint64_t sequence = write.first_sequence;
-  write.batch.for_each([&](const WriteBatch::Operation& op) {
+  for (const WriteBatch::Operation& op : operations_of(write.batch)) {
     switch (op.kind) {
       case WriteBatch::Kind::kPut:
         add_version(std::string(op.key), {sequence, false, std::string(op.value)}, horizon);
@@ -295,7 +303,7 @@ void MemoryEngine::apply(const MemoryWrite& write) {
       }
     }
     ++sequence;
-  });
+  }
   if (write.batch.has_commit()) {
     log_.push_back({write.last_sequence, write.batch.commit()});
     log_bytes_ += write.batch.commit().size() + sizeof(LoggedChange);
@@ -327,9 +335,9 @@ Result<std::uint64_t> MemoryEngine::ingest(SortedSource& source) {
     if (input.count() > 0) {
       const std::uint64_t sequence = next_sequence_++;
       const std::uint64_t horizon = this->horizon();
-      run.for_each([&](const WriteBatch::Operation& op) {
+      for (const WriteBatch::Operation& op : operations_of(run)) {
         add_version(std::string(op.key), {sequence, false, std::string(op.value)}, horizon);
-      });
+      }
       published_ = sequence;
     }
     result = published_;
