@@ -60,8 +60,8 @@ std::uint64_t power_run(std::uint64_t seed, std::uint64_t crash_at, const Loss& 
 }
 
 /// Does every operation so often that a fault that has not struck yet does so here.
-void use_up_fault(FaultyFileSystem& fs, const bool& struck) {
-  for (int i = 0; i < 5000 && !struck; ++i) {
+void use_up_fault(FaultyFileSystem& fs, const rt::Atomic<bool>& struck) {
+  for (int i = 0; i < 5000 && !struck.load(); ++i) {
     (void)fs.create_directory("scratch");
     (void)fs.list("scratch");
     if (auto file = fs.open_writable("scratch/a", OpenMode::kTruncate)) {
@@ -81,16 +81,18 @@ bool asks_to_be_reopened(const Status& status) { return status.message().find("r
 /// Runs the script in which the n-th such operation fails. False when the script has no n-th one.
 bool fault_run(FileOperation operation, std::uint64_t n, StatusCode code) {
   CAPTURE(static_cast<int>(operation), n, static_cast<int>(code));
+  rt::Atomic<bool> struck{false};  // set by any thread of the engine
   CrashHarness run(11);
-  bool struck = false;
-  run.fs().set_observer([&](std::string_view event) { struck |= event.ends_with("_error") || event == "file_no_space"; });
+  run.fs().set_observer([&](std::string_view event) {
+    if (event.ends_with("_error") || event == "file_no_space") struck.store(true);
+  });
   run.fs().fail_at(operation, n, code);
   Status status = run.open();
   if (status) status = run.run_script();
-  const bool in_script = struck;
+  const bool in_script = struck.load();
   INFO(status.to_string());
   if (!status) {
-    CHECK(struck);
+    CHECK(struck.load());
     CHECK_FALSE(status.message().empty());
     CHECK((status.code() == code || status.code() == StatusCode::kOutcomeUnknown || status.code() == StatusCode::kIoError));
   } else {
@@ -98,7 +100,7 @@ bool fault_run(FileOperation operation, std::uint64_t n, StatusCode code) {
     run.check_live();
   }
   // The engine goes on, or says that it must be reopened.
-  if (run.engine() != nullptr && struck) {
+  if (run.engine() != nullptr && struck.load()) {
     // Work in the background is tried again after a moment, and writers are told of its failure until then.
     const std::int64_t deadline = rt::monotonic_ns() + 10 * rt::kSecond;
     Status more = run.write_load(5, false);
