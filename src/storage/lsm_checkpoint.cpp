@@ -53,7 +53,7 @@ Status LsmEngine::copy_to(const std::string& directory, ManifestState state) {
     }
   }
   // Asked after the state was taken, so that the log reaches at least to what is in tables.
-  const LogPosition end = log_->synced_end();
+  const LogPosition end = log_->synced_end_of_copy();
   for (std::uint64_t number = std::max<std::uint64_t>(state.log_begin.segment, 1); number <= end.segment; ++number) {
     // Sealed segments do not change any more; the last one is cut behind its last synced record.
     LDB_TRY(copy_segment(number, number == end.segment ? end.offset : UINT64_MAX, directory));

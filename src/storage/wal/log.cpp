@@ -287,6 +287,11 @@ LogPosition Log::synced_end() const {
   return synced_;
 }
 
+LogPosition Log::synced_end_of_copy() const {
+  rt::MutexLock lock(mutex_);
+  return behind_seal(synced_);
+}
+
 LogPosition Log::begin() const {
   rt::MutexLock lock(mutex_);
   return std::max(begin_, released_);
@@ -325,13 +330,17 @@ Result<std::uint64_t> Log::readable_end(LogPosition position) const {
 void Log::release(LogPosition position) {
   rt::MutexLock lock(mutex_);
   position = std::min(position, synced_);
-  // The end of a sealed segment is the beginning of the next one.
+  released_ = std::max(released_, behind_seal(position));
+}
+
+/// The end of a sealed segment is the beginning of the next one.
+LogPosition Log::behind_seal(LogPosition position) const {
   const auto it = std::lower_bound(segments_.begin(), segments_.end(), position.segment);
   if (it != segments_.end() && *it == position.segment && it + 1 != segments_.end() &&
       position.offset >= ends_[static_cast<std::size_t>(it - segments_.begin())]) {
-    position = {*(it + 1), kSegmentHeaderBytes};
+    return {*(it + 1), kSegmentHeaderBytes};
   }
-  released_ = std::max(released_, position);
+  return position;
 }
 
 LogPosition Log::keep_from(LogPosition flushed, std::uint64_t max_bytes) const {

@@ -60,6 +60,8 @@ class Log {
   bool wants_next() const;  ///< the current segment is half full and no next one is ready
 
   LogPosition synced_end() const;
+  /// The same for who copies the log: never right behind a seal, which needs the segment that it names.
+  LogPosition synced_end_of_copy() const;
   LogPosition begin() const;
   /// Poisons the log for a failure elsewhere that only reopening settles.
   Status fail(const Status& cause) { return poison(cause); }
@@ -113,6 +115,7 @@ class Log {
   Status poisoned_slowly() const;
   Status sync_older(std::uint64_t before_segment) LDB_REQUIRES(sync_mutex_);
   void set_synced(LogPosition position);
+  LogPosition behind_seal(LogPosition position) const LDB_REQUIRES(mutex_);
 
   const Options options_;
 
