@@ -226,10 +226,13 @@ std::uint64_t argument(int argc, char** argv, const char* name, std::uint64_t ot
 
 }  // namespace
 
+/// In seconds; thirty years in nanoseconds still fit 64 bits.
+constexpr std::uint64_t kWithoutEnd = 1'000'000'000;
+
 int main(int argc, char** argv) {
   const std::uint64_t first = argument(argc, argv, "--seed", 1);
   const std::uint64_t count = argument(argc, argv, "--count", UINT64_MAX);
-  const std::uint64_t seconds = argument(argc, argv, "--seconds", count == UINT64_MAX ? 60 : UINT64_MAX / 2);
+  const std::uint64_t seconds = argument(argc, argv, "--seconds", count == UINT64_MAX ? 60 : kWithoutEnd);
   const int lives = static_cast<int>(argument(argc, argv, "--lives", 4));
   const auto start = std::chrono::steady_clock::now();
   std::map<std::string, std::uint64_t> totals;
