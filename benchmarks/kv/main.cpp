@@ -1,7 +1,7 @@
 // Is ldb's storage engine faster than what a user would pick instead? Runs the same workloads on ldb, ldb through a node, RocksDB
 // (two settings), LevelDB and LMDB, each in a process of its own, rounds interleaved; prints one JSON line per (engine, workload)
 // with the median of the rounds, then a table of ratios.
-//   bench_kv [--entries N] [--rounds N] [--engines a,b] [--workloads a,b] [--directory D]
+//   bench_kv [--entries N] [--reads N] [--rounds N] [--engines a,b] [--workloads a,b] [--seconds N] [--directory D]
 #include <unistd.h>
 
 #include <algorithm>
@@ -53,6 +53,10 @@ Arguments parse(int argc, char** argv) {
       arguments.directory = value;
     } else if (name == "--child") {
       arguments.child = value;
+    } else if (name == "--seconds") {
+      arguments.workload.sustained_seconds = std::stoull(value);
+    } else if (name == "--reads") {
+      arguments.workload.reads = std::stoull(value);
     } else if (name == "--seed") {
       arguments.workload.seed = std::stoull(value);
     } else {
@@ -76,7 +80,9 @@ void run_engine(const std::string& self, const Arguments& arguments, const std::
   fs::remove_all(directory);
   fs::create_directories(directory);
   std::string command = self + " --child " + engine + " --directory " + directory + " --entries " +
-                        std::to_string(arguments.workload.entries) + " --seed " + std::to_string(round + 1);
+                        std::to_string(arguments.workload.entries) + " --reads " + std::to_string(arguments.workload.reads) +
+                        " --seconds " + std::to_string(arguments.workload.sustained_seconds) + " --seed " +
+                        std::to_string(round + 1);
   if (!arguments.workloads.empty()) {
     command += " --workloads ";
     for (const std::string& workload : arguments.workloads) command += workload + ",";

@@ -31,6 +31,8 @@ class Store {
   virtual std::size_t scan(std::string_view key, std::size_t count, bool reverse) = 0;
   /// Waits until everything is in tables and compacted as far as the engine does by itself.
   virtual void settle() = 0;
+  /// Syncs of the log since it was opened; 0 where the engine does not tell.
+  virtual double log_syncs() { return 0; }
 };
 
 /// "ldb", "ldb-node", "rocksdb", "rocksdb-tuned", "leveldb", "lmdb"; null when this build lacks the engine.

@@ -61,6 +61,11 @@ class LdbStore final : public Store {
     check(engine_->flush());
     check(engine_->compact({}));
   }
+  double log_syncs() override {
+    for (const ldb::EngineProperty& property : engine_->properties())
+      if (property.name == "log_syncs") return std::stod(property.value);
+    return 0;
+  }
 
  private:
   void write(ldb::WriteBatch batch, bool sync) {

@@ -8,37 +8,19 @@
 
 #include <algorithm>
 #include <atomic>
-#include <chrono>
-#include <cstdio>
 #include <filesystem>
-#include <fstream>
 #include <functional>
 #include <random>
 #include <thread>
+
+#include "data.hpp"
+#include "process.hpp"
+#include "sustained.hpp"
 
 namespace bench {
 namespace {
 
 namespace fs = std::filesystem;
-
-double now_s() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
-
-double cpu_s() {
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  const auto seconds = [](const timeval& t) { return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) / 1e6; };
-  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
-}
-
-/// Bytes that this process caused to be written to the disk, also through mappings.
-std::uint64_t disk_writes() {
-  std::ifstream io("/proc/self/io");
-  std::string name;
-  for (std::uint64_t value = 0; io >> name >> value;) {
-    if (name == "write_bytes:") return value;
-  }
-  return 0;
-}
 
 std::uint64_t bytes_below(const std::string& directory) {
   std::uint64_t bytes = 0;
@@ -50,37 +32,13 @@ std::uint64_t bytes_below(const std::string& directory) {
   return bytes;
 }
 
-/// 16 digits, so that every engine sees the same bytes.
-struct Key {
-  explicit Key(std::uint64_t number) { std::snprintf(text, sizeof text, "%016llu", static_cast<unsigned long long>(number)); }
-  operator std::string_view() const { return {text, 16}; }  // NOLINT(google-explicit-constructor)
-  char text[24];
-};
-
-/// 100 bytes, half of them random: they compress to about a half.
-class Values {
- public:
-  explicit Values(std::uint64_t seed) : random_(seed) {
-    for (int i = 0; i < 10'000; ++i) {
-      std::string half(50, ' ');
-      for (char& c : half) c = static_cast<char>(' ' + random_() % 95);
-      pool_ += half + half;
-    }
-  }
-  std::string_view next() { return std::string_view(pool_).substr((position_ = (position_ + 100) % (pool_.size() - 100)), 100); }
-
- private:
-  std::mt19937_64 random_;
-  std::string pool_;
-  std::size_t position_ = 0;
-};
-
 class Runner {
  public:
   Runner(std::string engine, std::string directory, const WorkloadConfig& config, std::vector<std::string> only)
       : engine_(std::move(engine)), directory_(std::move(directory)), config_(config), only_(std::move(only)) {}
 
   std::vector<Measurement> run() {
+    if (only_ == std::vector<std::string>{"sustained"}) return sustained();
     fill_workloads();
     read_workloads();
     sync_workloads();
@@ -247,6 +205,10 @@ class Runner {
       timed(name, config_.sync_puts * static_cast<std::uint64_t>(threads), threads, [&](int t, std::uint64_t) {
         store->put(Key(randoms[static_cast<std::size_t>(t)]() % config_.entries), value, true);
       });
+      if (const double syncs = store->log_syncs(); syncs > 0) {
+        const double puts = static_cast<double>(config_.sync_puts) * threads;
+        results_.push_back({name + "_puts_per_sync", 0, 0, 0, puts / syncs});
+      }
       fs::remove_all(directory_ + "/" + name);
     }
   }
@@ -262,6 +224,13 @@ class Runner {
     store->settle();
     results_.push_back({"write_amplification", 0, 0, 0,
                         static_cast<double>(disk_writes() - before) / static_cast<double>(4 * config_.entries * 116)});
+  }
+
+  std::vector<Measurement> sustained() const {
+    const auto store = open("sustained");
+    const SustainedResult result = run_sustained(engine_, *store, {config_.entries, config_.sustained_seconds, config_.seed});
+    return {{"sustained", result.ops_per_s, result.cpu_us_per_op, result.p99_us, 0},
+            {"sustained_longest_stall_ms", 0, 0, 0, result.longest_stall_ms}};
   }
 
   /// A process that is killed with its log full; then the time to open.

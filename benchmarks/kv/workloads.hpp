@@ -14,6 +14,7 @@ struct WorkloadConfig {
   std::uint64_t sync_puts = 4'000;  ///< per thread count in fillsync
   std::uint64_t reads = 1'000'000;
   std::uint64_t scans = 100'000;
+  std::uint64_t sustained_seconds = 600;
   std::uint64_t seed = 1;
 };
 
@@ -25,7 +26,8 @@ struct Measurement {
   double value = 0;          ///< workloads that measure something else than speed
 };
 
-/// Runs everything for one engine below `directory`, in a fixed order.
+/// Runs everything for one engine below `directory`, in a fixed order; what takes minutes (`write_amplification`, `sustained`) only
+/// when it is named in `only`, and `sustained` only when nothing else is.
 std::vector<Measurement> run_workloads(const std::string& engine, const std::string& directory, const WorkloadConfig& config,
                                        const std::vector<std::string>& only);
 
