@@ -15,7 +15,7 @@ namespace bench {
 namespace {
 
 constexpr int kThreads = 8;
-constexpr std::uint64_t kInterval = 10;  // seconds
+constexpr double kInterval = 10;  // seconds
 
 /// Times in microseconds, eight buckets to a doubling.
 class Histogram {
@@ -73,37 +73,49 @@ SustainedResult run_sustained(const std::string& engine, Store& store, const Sus
   const double start = now_s();
   for (std::size_t t = 0; t < workers.size(); ++t)
     threads.emplace_back([&, t] { put_until(stop, store, workers[t], config, config.seed * 1000 + t); });
-  double longest_us = 0;
-  std::uint64_t seen = 0;
-  double last = start;
-  for (std::uint64_t second = 0; second < config.seconds;) {
-    const std::uint64_t step = std::min(kInterval, config.seconds - second);
-    second += step;
-    std::this_thread::sleep_for(std::chrono::duration<double>(start + static_cast<double>(second) - now_s()));
-    std::uint64_t done = 0;
+  SustainedResult result;
+  std::uint64_t done = 0;
+  std::uint64_t done_at_line = 0;
+  double last_line = start;
+  double last_progress = start;
+  double stall_s = 0;  // since the last line
+  for (double now = start; now < start + static_cast<double>(config.seconds);) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    now = now_s();
+    const std::uint64_t before = done;
+    done = 0;
+    for (const Worker& worker : workers) done += worker.done.load(std::memory_order_relaxed);
+    if (done == before)
+      stall_s = std::max(stall_s, now - last_progress);
+    else
+      last_progress = now;
+    if (now < last_line + kInterval) continue;
     double slowest_us = 0;
-    for (Worker& worker : workers) {
-      done += worker.done.load(std::memory_order_relaxed);
-      slowest_us = std::max(slowest_us, worker.slowest_us.exchange(0, std::memory_order_relaxed));
-    }
-    const double now = now_s();
-    std::fprintf(stderr, "{\"engine\": \"%s\", \"second\": %llu, \"ops_per_s\": %.0f, \"slowest_put_ms\": %.2f}\n", engine.c_str(),
-                 static_cast<unsigned long long>(second), static_cast<double>(done - seen) / (now - last), slowest_us / 1e3);
-    longest_us = std::max(longest_us, slowest_us);
-    seen = done;
-    last = now;
+    for (Worker& worker : workers) slowest_us = std::max(slowest_us, worker.slowest_us.exchange(0, std::memory_order_relaxed));
+    std::fprintf(stderr,
+                 "{\"engine\": \"%s\", \"second\": %.0f, \"ops_per_s\": %.0f, \"stall_ms\": %.1f, \"slowest_put_ms\": %.1f}\n",
+                 engine.c_str(), now - start, static_cast<double>(done - done_at_line) / (now - last_line), stall_s * 1e3,
+                 slowest_us / 1e3);
+    result.longest_stall_ms = std::max(result.longest_stall_ms, stall_s * 1e3);
+    result.slowest_put_ms = std::max(result.slowest_put_ms, slowest_us / 1e3);
+    done_at_line = done;
+    last_line = now;
+    stall_s = 0;
   }
   stop = true;
   for (std::thread& thread : threads) thread.join();
   Histogram times;
-  std::uint64_t done = 0;
+  done = 0;
   for (Worker& worker : workers) {
     times.add(worker.times);
     done += worker.done;
-    longest_us = std::max(longest_us, worker.slowest_us.load());
+    result.slowest_put_ms = std::max(result.slowest_put_ms, worker.slowest_us.load() / 1e3);
   }
-  return {static_cast<double>(done) / (now_s() - start), (cpu_s() - cpu) * 1e6 / static_cast<double>(done),
-          times.percentile(0.99), longest_us / 1e3};
+  result.longest_stall_ms = std::max(result.longest_stall_ms, stall_s * 1e3);
+  result.ops_per_s = static_cast<double>(done) / (now_s() - start);
+  result.cpu_us_per_op = (cpu_s() - cpu) * 1e6 / static_cast<double>(done);
+  result.p99_us = times.percentile(0.99);
+  return result;
 }
 
 }  // namespace bench

@@ -17,8 +17,9 @@ struct SustainedConfig {
 struct SustainedResult {
   double ops_per_s = 0;
   double cpu_us_per_op = 0;
-  double p99_us = 0;         ///< of single puts
-  double longest_stall_ms = 0;  ///< the slowest single put of all
+  double p99_us = 0;            ///< of single puts
+  double longest_stall_ms = 0;  ///< during which no thread finished a put, as seen by a look every millisecond
+  double slowest_put_ms = 0;    ///< the time a thread waits for a processor included
 };
 
 /// Prints a JSON line every ten seconds to standard error, so that the course can be drawn.

@@ -26,8 +26,8 @@ struct Measurement {
   double value = 0;          ///< workloads that measure something else than speed
 };
 
-/// Runs everything for one engine below `directory`, in a fixed order; what takes minutes (`write_amplification`, `sustained`) only
-/// when it is named in `only`, and `sustained` only when nothing else is.
+/// Runs everything for one engine below `directory`, in a fixed order; what takes minutes (`write_amplification`, `sustained`)
+/// only when it is named in `only`, and `sustained` only when nothing else is.
 std::vector<Measurement> run_workloads(const std::string& engine, const std::string& directory, const WorkloadConfig& config,
                                        const std::vector<std::string>& only);
 

@@ -14,9 +14,13 @@ namespace {
 constexpr std::int64_t kRetryNs = 100 * rt::kMillisecond;
 constexpr std::uint64_t kMaxManifestBytes = 4 << 20;
 
-/// Feeds the survivors of `entries` to `writer`.
-Status sift(InternalIterator& entries, EntrySieve& sieve, TableSetWriter& writer) {
+/// Feeds the survivors of `entries` to `writer`; `progress` hears now and then how many were looked at.
+template <class Progress>
+Status sift(InternalIterator& entries, EntrySieve& sieve, TableSetWriter& writer, const Progress& progress) {
+  constexpr std::uint64_t kStep = 1024;
+  std::uint64_t seen = 0;
   for (entries.seek_to_first(); entries.valid(); entries.next()) {
+    if (++seen % kStep == 0) progress(seen);
     const EntrySieve::Verdict verdict = sieve.judge(entries.key(), entries.tag(), entries.value());
     if (!verdict.keep) continue;
     LDB_TRY(writer.add(entries.key(), verdict.tag, verdict.drop_value ? std::string_view() : entries.value()));
@@ -94,6 +98,7 @@ Status LsmEngine::install(VersionEdit& edit, std::size_t flushed) {
     auto state = std::make_shared<ReadState>(*read_state());
     state->version = version;
     state->immutables.resize(state->immutables.size() - flushed);
+    if (flushed > 0) flush_progress_.store(0, std::memory_order_relaxed);
     set_read_state(std::move(state));
   }
   for (const VersionEdit::Removed& removed : edit.removed) {
@@ -153,7 +158,10 @@ Status LsmEngine::flush_immutables() {
   }
   if (memtables.empty()) return {};
   VersionEdit edit;
-  LDB_TRY(write_memtables(memtables, edit));
+  if (Status status = write_memtables(memtables, edit); !status) {
+    flush_progress_.store(0, std::memory_order_relaxed);
+    return status;
+  }
   // Tables must not be ahead of the durable log: a commit that is visible here must reach the change readers, too.
   const LogPosition before = log_->synced_end();
   LDB_TRY(log_->sync_to(flushed));
@@ -171,8 +179,10 @@ Status LsmEngine::write_memtables(const std::vector<std::shared_ptr<Memtable>>& 
   std::vector<std::unique_ptr<InternalIterator>> sources;
   std::vector<RangeTombstone> raw;
   std::uint64_t entries = 0;
+  std::uint64_t bytes = 0;
   for (const auto& memtable : memtables) {
     sources.push_back(memtable->iterate());
+    bytes += memtable->memory_usage();
     if (const auto list = memtable->tombstones()) list->append_to(raw);
     entries += memtable->entries();
     edit.last_sequence = std::max(edit.last_sequence.value_or(0), memtable->last_sequence());
@@ -192,7 +202,10 @@ Status LsmEngine::write_memtables(const std::vector<std::shared_ptr<Memtable>>& 
   writer_options.tombstones = sieve.surviving_tombstones();
   TableSetWriter writer(std::move(writer_options));
   const auto merged = new_merging_iterator(std::move(sources));
-  LDB_TRY(sift(*merged, sieve, writer));
+  LDB_TRY(sift(*merged, sieve, writer, [&](std::uint64_t seen) {
+    const double part = static_cast<double>(seen) / static_cast<double>(entries);
+    flush_progress_.store(static_cast<std::uint64_t>(part * static_cast<double>(bytes)), std::memory_order_relaxed);
+  }));
   LDB_ASSIGN_OR_RETURN(auto tables, writer.finish());
   for (TableMeta& table : tables) edit.added.push_back({0, std::move(table)});
   counters_.entries_dropped.fetch_add(sieve.dropped(), std::memory_order_relaxed);

@@ -22,6 +22,7 @@
 #include "storage/open_views.hpp"
 #include "storage/sstable/table_builder.hpp"
 #include "storage/wal/log.hpp"
+#include "storage/write_pacing.hpp"
 
 namespace ldb::storage {
 
@@ -113,6 +114,15 @@ class LsmEngine final : public StorageEngine {
   Status commit_group(const std::vector<LsmWrite*>& group);
   Status log_group(const std::vector<LsmWrite*>& group);
   Status make_room();
+  Status wait_for_room();
+  WriteDebt debt() const;
+  template <class Wait>
+  void count_stall(const Wait& wait) {
+    const std::int64_t start = rt::monotonic_ns();
+    wait();
+    counters_.stalls.fetch_add(1, std::memory_order_relaxed);
+    counters_.stall_ns.fetch_add(static_cast<std::uint64_t>(rt::monotonic_ns() - start), std::memory_order_relaxed);
+  }
   void switch_memtable() LDB_REQUIRES(mutex_);
   static Status insert(Memtable& memtable, const LsmWrite& write);
   void notify_log_listener();
@@ -233,8 +243,12 @@ class LsmEngine final : public StorageEngine {
   std::int64_t retry_at_ns_ LDB_GUARDED_BY(mutex_) = 0;
   CompactionPicker picker_ LDB_GUARDED_BY(mutex_);
   const CollectionPolicy* policy_ LDB_GUARDED_BY(mutex_) = nullptr;
-  rt::Atomic<unsigned> pressure_{0};           // 0: writers need not look any closer
-  rt::Atomic<std::int64_t> stalled_since_{0};  // 0: the listener was not told of a stall
+  /// kNone: writers need not look any closer.
+  enum class Pressure : std::uint8_t { kNone, kDebt, kFailure };
+  rt::Atomic<Pressure> pressure_{Pressure::kNone};
+  rt::Atomic<std::uint64_t> writes_under_pressure_{0};
+  rt::Atomic<std::uint64_t> flush_progress_{0};  // bytes of waiting memtables that the flush under way has behind it
+  rt::Atomic<std::int64_t> stalled_since_{0};    // 0: the listener was not told of a stall
 
   std::shared_ptr<const ReadState> read_state_ LDB_GUARDED_BY(mutex_);
   rt::Atomic<const ReadState*> fast_read_state_{nullptr};  // the same, for readers under a guard

@@ -148,8 +148,9 @@ Status LsmEngine::commit_group(const std::vector<LsmWrite*>& group) {
   if (switch_wanted && !active_->empty()) {
     LDB_TRY(log_->write_out());
     // Whoever asks for a flush wants the space of the log back, too.
-    // A failure poisons the log, and the flush reports it when it cannot sync; the writes of this group are done.
-    if (log_->position().offset > options_.log_segment_bytes / 16) (void)log_->start_segment();
+    // Where there is no space for another segment this one goes on. Other failures poison the log, and the flush reports that
+    // when it cannot sync; the writes of this group are done.
+    if (log_->position().offset > options_.log_segment_bytes / 16 && log_->prepare_next()) (void)log_->start_segment();
     rt::MutexLock lock(mutex_);
     switch_memtable();
   }
@@ -213,51 +214,67 @@ void LsmEngine::switch_memtable() {
 }
 
 Status LsmEngine::throttle() {
-  if (pressure_.load(std::memory_order_relaxed) == 0) {
-    if (stalled_since_.load(std::memory_order_relaxed) != 0) tell_stall(false);
-    return usable();
-  }
-  constexpr std::size_t kSlowImmutables = 2;
-  constexpr std::size_t kStopImmutables = 3;
-  constexpr std::size_t kSlowTables = 12;
-  constexpr std::size_t kStopTables = 24;
-  const std::int64_t start = rt::monotonic_ns();
-  if (const auto now = read_state(); now->immutables.size() >= kSlowImmutables || now->version->levels[0].size() >= kSlowTables) {
-    tell_stall(true);
-  }
-  bool slow = false;
-  {
-    rt::MutexLock lock(mutex_);
-    for (;;) {
-      LDB_TRY(usable());
-      LDB_TRY(log_->poisoned());
-      const auto state = read_state();
-      const std::size_t immutables = state->immutables.size();
-      const std::size_t tables = state->version->levels[0].size();
-      schedule();
-      if (!upkeep_failure_) {
-        // The next log segment could not be made: better to refuse here than to fail in the middle of a group.
-        upkeep_wanted_ = true;
-        schedule();
-        return upkeep_failure_;
+  switch (pressure_.load(std::memory_order_relaxed)) {
+    case Pressure::kNone:
+      if (stalled_since_.load(std::memory_order_relaxed) != 0) tell_stall(false);
+      return usable();
+    case Pressure::kDebt:
+      if (const WritePace pace = pace_of(debt()); !pace.stop) {
+        tell_stall(pace.stalled());
+        const bool pause =
+            pace.paused() && writes_under_pressure_.fetch_add(1, std::memory_order_relaxed) % pace.writes_per_pause == 0;
+        if (!pause) return usable();
+        count_stall([] { rt::sleep_for(rt::kMillisecond); });
+        return usable();
       }
-      slow = immutables >= kSlowImmutables || tables >= kSlowTables;
-      if (immutables < kStopImmutables && tables < kStopTables) break;
-      if (immutables >= kStopImmutables && !flush_failure_) return flush_failure_;
-      if (tables >= kStopTables && !compaction_failure_) return compaction_failure_;
-      changed_.wait_until(mutex_, rt::monotonic_ns() + 10 * rt::kMillisecond);
-    }
+      break;
+    case Pressure::kFailure:
+      break;
   }
-  if (slow) rt::sleep_for(rt::kMillisecond);
-  counters_.stalls.fetch_add(1, std::memory_order_relaxed);
-  counters_.stall_ns.fetch_add(static_cast<std::uint64_t>(rt::monotonic_ns() - start), std::memory_order_relaxed);
-  return {};
+  Status status;
+  tell_stall(true);
+  count_stall([&] { status = wait_for_room(); });
+  return status;
+}
+
+Status LsmEngine::wait_for_room() {
+  rt::MutexLock lock(mutex_);
+  for (;;) {
+    LDB_TRY(usable());
+    LDB_TRY(log_->poisoned());
+    schedule();
+    if (!upkeep_failure_) {
+      // The next log segment could not be made: better to refuse here than to fail in the middle of a group.
+      upkeep_wanted_ = true;
+      schedule();
+      return upkeep_failure_;
+    }
+    const WriteDebt now = debt();
+    if (!pace_of(now).stop) return {};
+    if (now.waiting >= 3 && !flush_failure_) return flush_failure_;
+    if (now.waiting < 3 && !compaction_failure_) return compaction_failure_;
+    changed_.wait_until(mutex_, rt::monotonic_ns() + 10 * rt::kMillisecond);
+  }
+}
+
+WriteDebt LsmEngine::debt() const {
+  WriteDebt debt;
+  debt.memtable_bytes = options_.memtable_bytes;
+  debt.flushed_bytes = flush_progress_.load(std::memory_order_relaxed);
+  const rt::EpochDomain::Guard guard(epochs_);
+  const ReadState& state = *fast_read_state_.load(std::memory_order_seq_cst);
+  debt.active_bytes = state.active->memory_usage();
+  debt.waiting = state.immutables.size();
+  for (const auto& memtable : state.immutables) debt.waiting_bytes += memtable->memory_usage();
+  debt.level0_tables = state.version->levels[0].size();
+  return debt;
 }
 
 void LsmEngine::update_pressure() {
-  const auto state = read_state();
-  const bool any = state->immutables.size() >= 3 || state->version->levels[0].size() >= 12 || !upkeep_failure_ || !flush_failure_;
-  pressure_.store(any ? 1 : 0, std::memory_order_relaxed);
+  const WriteDebt now = debt();
+  Pressure pressure = now.waiting > 0 || pace_of(now).paused() ? Pressure::kDebt : Pressure::kNone;
+  if (!upkeep_failure_ || !flush_failure_) pressure = Pressure::kFailure;
+  pressure_.store(pressure, std::memory_order_relaxed);
 }
 
 Status LsmEngine::sync() {

@@ -88,7 +88,8 @@ void ingest_runs(StorageEngine& engine, rt::Atomic<bool>& stop, Complaint& compl
     const auto sequence = engine.ingest(source);
     if (!sequence) return complaint.note(sequence.error().to_string());
     const auto newest = engine.newest_sequence("run100");
-    if (!newest || *newest != *sequence) return complaint.note("an ingested key is not the newest");
+    // A compaction in between may have forgotten the sequence: no view is older.
+    if (!newest || (*newest != *sequence && *newest != 0)) return complaint.note("an ingested key is not the newest");
     rt::yield();
   }
 }

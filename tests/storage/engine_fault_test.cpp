@@ -119,6 +119,31 @@ TEST_CASE("After a full disk has space again the engine goes on or asks to be re
   run.check_live();
 }
 
+TEST_CASE("A flush on a full disk fails, and the engine goes on in its log once there is space") {
+  FaultyFileSystem fs(7);
+  EngineOptions options = small_options(fs);
+  options.log_segment_bytes = 64 << 10;
+  options.memtable_bytes = 1 << 20;
+  auto engine = open_lsm_engine("db", options).value();
+  // Enough for a flush to want a log segment of its own behind it, not enough for one to be prepared in advance.
+  for (int i = 0; i < 20; ++i) put(*engine, "key" + std::to_string(i), std::string(400, 'v'), SyncPolicy::kOs);
+  FileFaults faults;
+  faults.capacity_bytes = 66 << 10;
+  fs.set_faults(faults);
+  const Status full = engine->flush();
+  REQUIRE_FALSE(full);
+  CHECK(full.code() == StatusCode::kNoSpace);
+  put(*engine, "while full", "1", SyncPolicy::kOs);  // the log has its space
+  fs.set_faults({});
+  CHECK(engine->flush());
+  put(*engine, "afterwards", "2", SyncPolicy::kSync);
+  engine = nullptr;
+  engine = open_lsm_engine("db", options).value();
+  CHECK(get(*engine, "while full") == "1");
+  CHECK(get(*engine, "afterwards") == "2");
+  for (int i = 0; i < 20; ++i) CHECK(get(*engine, "key" + std::to_string(i)) == std::string(400, 'v'));
+}
+
 namespace {
 
 /// A small engine with every kind of file, closed cleanly or not, and what it holds.

@@ -14,6 +14,7 @@ namespace {
 constexpr std::size_t kMaxGroupBytes = 1 << 20;
 constexpr std::size_t kMaxGroupWrites = 1024;
 constexpr std::size_t kMaxQueued = 1 << 16;
+constexpr int kMaxIngestAttempts = 100;
 
 struct RocksDbPending final : StorageEngine::PendingWrite {
   explicit RocksDbPending(std::shared_ptr<RocksDbWrite> w) : write(std::move(w)) {}
@@ -278,8 +279,17 @@ Status RocksDbEngine::add_run(const std::string& path, std::uint64_t sequence) {
   runs[0].external_files = {path};
   runs[1].column_family = state_family_;
   runs[1].external_files = {state_path};
-  for (auto& run : runs) run.options.move_files = true;
-  if (Status status = from_rocksdb(db_->IngestExternalFiles(runs), "ingest"); !status) {
+  for (auto& run : runs) {
+    run.options.move_files = true;
+    run.options.write_global_seqno = false;  // an attempt that is refused must leave the files as they are
+  }
+  // It refuses, before anything has happened, when a flush of its own that it waits for meets another one.
+  rocksdb::Status ingested = rocksdb::Status::TryAgain();
+  for (int attempt = 0; attempt < kMaxIngestAttempts && ingested.IsTryAgain(); ++attempt) {
+    if (attempt > 0) rt::sleep_for(rt::kMillisecond);
+    ingested = db_->IngestExternalFiles(runs);
+  }
+  if (Status status = from_rocksdb(ingested, "ingest"); !status) {
     return Status(StatusCode::kOutcomeUnknown, std::string(status.message())).with_detail(status.to_string());
   }
   state_ = state;
