@@ -12,31 +12,49 @@ Status check_key(std::string_view key) {
   return {};
 }
 
-Result<std::string> value_of(std::string_view image) {
+/// The value in an image, whose memory it keeps.
+Result<std::string> value_of(std::string image) {
   RowImageReader reader;
   LDB_TRY(reader.parse(image));
   RowCell cell;
-  if (!reader.find(kKeyValueColumn, cell) || cell.is_null) return Status(StatusCode::kCorruption, "key-value row without a value");
-  return std::string(cell.bytes);
+  if (!reader.find(kKeyValueColumn, cell) || cell.is_null)
+    return Status(StatusCode::kCorruption, "key-value row without a value");
+  const auto offset = static_cast<std::size_t>(cell.bytes.data() - image.data());
+  image.resize(offset + cell.bytes.size());
+  image.erase(0, offset);
+  return image;
+}
+
+Result<std::optional<std::string>> value_of(Result<std::optional<std::string>> image) {
+  LDB_TRY(image.error());
+  if (!*image) return std::optional<std::string>();
+  LDB_ASSIGN_OR_RETURN(std::string value, value_of(std::move(**image)));
+  return std::optional<std::string>(std::move(value));
+}
+
+Status check_pair(std::string_view key, std::string_view value) {
+  LDB_TRY(check_key(key));
+  if (value.size() > kMaxValueBytes) return Status(StatusCode::kInvalidArgument, "value longer than 16 MiB less 1 KiB");
+  return {};
+}
+
+std::vector<CellWrite> cells_of(std::string_view value) {
+  std::vector<CellWrite> cells(1);
+  cells[0].column = kKeyValueColumn;
+  cells[0].value.emplace(value);
+  return cells;
 }
 
 }  // namespace
 
 Status kv_put(RowTransaction& transaction, std::string_view key, std::string_view value) {
-  LDB_TRY(check_key(key));
-  if (value.size() > kMaxValueBytes) return Status(StatusCode::kInvalidArgument, "value longer than 16 MiB less 1 KiB");
-  std::vector<CellWrite> cells{{kKeyValueColumn, std::string(value)}};
-  LDB_ASSIGN_OR_RETURN(const auto existing, transaction.get(kKeyValueTable, key));
-  if (existing) return transaction.update(kKeyValueTable, key, std::move(cells));
-  return transaction.insert(kKeyValueTable, key, std::move(cells));
+  LDB_TRY(check_pair(key, value));
+  return transaction.upsert(kKeyValueTable, key, cells_of(value));
 }
 
 Result<std::optional<std::string>> kv_get(RowTransaction& transaction, std::string_view key) {
   LDB_TRY(check_key(key));
-  LDB_ASSIGN_OR_RETURN(const auto image, transaction.get(kKeyValueTable, key));
-  if (!image) return std::optional<std::string>();
-  LDB_ASSIGN_OR_RETURN(std::string value, value_of(*image));
-  return std::optional<std::string>(std::move(value));
+  return value_of(transaction.get(kKeyValueTable, key));
 }
 
 Status kv_erase(RowTransaction& transaction, std::string_view key) {
@@ -49,7 +67,7 @@ Result<std::vector<KeyValuePair>> kv_scan(RowTransaction& transaction, const Key
   std::vector<KeyValuePair> pairs;
   LDB_ASSIGN_OR_RETURN(const auto cursor, transaction.scan(kKeyValueTable, range));
   for (; cursor->valid() && pairs.size() < limit; cursor->next()) {
-    LDB_ASSIGN_OR_RETURN(std::string value, value_of(cursor->image()));
+    LDB_ASSIGN_OR_RETURN(std::string value, value_of(std::string(cursor->image())));
     pairs.push_back({std::string(cursor->key()), std::move(value)});
   }
   LDB_TRY(cursor->status());
@@ -79,7 +97,8 @@ Status in_transaction(RowStore& rows, SyncPolicy sync, const Body& body) {
 }  // namespace
 
 Status KeyValue::put(std::string_view key, std::string_view value, SyncPolicy sync) {
-  return in_transaction(*rows_, sync, [&](RowTransaction& transaction) { return internal::kv_put(transaction, key, value); });
+  LDB_TRY(internal::check_pair(key, value));
+  return rows_->put(kKeyValueTable, key, internal::cells_of(value), sync).error();
 }
 
 Status KeyValue::erase(std::string_view key, SyncPolicy sync) {
@@ -87,8 +106,8 @@ Status KeyValue::erase(std::string_view key, SyncPolicy sync) {
 }
 
 Result<std::optional<std::string>> KeyValue::get(std::string_view key) {
-  LDB_ASSIGN_OR_RETURN(const auto transaction, rows_->begin({IsolationLevel::kSnapshot, true}));
-  return internal::kv_get(*transaction, key);
+  LDB_TRY(internal::check_key(key));
+  return internal::value_of(rows_->get(kKeyValueTable, key));
 }
 
 Result<std::vector<KeyValuePair>> KeyValue::scan(const KeyRange& range, std::size_t limit) {

@@ -72,6 +72,10 @@ struct CommitRequest {
   /// SERIALIZABLE: ranges of engine keys (src/txn/keys.hpp) that were read on that view. The commit is refused with kConflict
   /// when another commit that the view does not show wrote in them. Empty under the other levels.
   std::vector<KeyRange> reads;
+  /// Every write is kInsert with all cells, and holds whatever is there when it is committed: on a row that lives it becomes an
+  /// update. Never kConflict; view_sequence and dependencies are not looked at. Only for tables without a schema
+  /// (RowStore::put).
+  bool upsert = false;
   SyncPolicy sync = SyncPolicy::kSync;
 };
 

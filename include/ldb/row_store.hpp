@@ -99,6 +99,8 @@ class RowTransaction {
   /// kNotFound when the row is not alive. Cells left out keep their value.
   virtual Status update(TableId table, std::string_view key, std::vector<CellWrite> cells) = 0;
   virtual Status erase(TableId table, std::string_view key) = 0;
+  /// insert() or update(), by what is there. Cells: all of the row's.
+  virtual Status upsert(TableId table, std::string_view key, std::vector<CellWrite> cells) = 0;
   /// Checked at commit on the newest state (see CommitRequirement).
   virtual void require(CommitRequirement requirement) = 0;
 
@@ -124,6 +126,11 @@ class RowStore {
  public:
   virtual ~RowStore() = default;
   virtual Result<std::unique_ptr<RowTransaction>> begin(const TransactionOptions& options) = 0;
+  /// Image of the live row in the newest state: a transaction of its own, without the cost of one.
+  virtual Result<std::optional<std::string>> get(TableId table, std::string_view key) = 0;
+  /// Writes a whole row over whatever is there, in a transaction of its own that meets no conflicts. For tables of ldb's own
+  /// data, which have no schema that must be checked; kInvalidArgument for others.
+  virtual Result<CommitOutcome> put(TableId table, std::string_view key, std::vector<CellWrite> cells, SyncPolicy sync) = 0;
   /// Null until the SQL front end sets it during start; borrowed.
   virtual void set_indexer(RowIndexer* indexer) = 0;
   /// Writes the entries of `index` for every row of `table` and then marks the index ready on this node (survives restarts).

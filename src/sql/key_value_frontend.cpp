@@ -93,10 +93,7 @@ Result<std::string> value_of(std::string_view image) {
 Status put_pair(RowTransaction& transaction, const std::string& key, const std::string& value) {
   if (key.size() > kMaxKeyBytes) return Status(StatusCode::kInvalidArgument, "key longer than 65536 bytes");
   if (value.size() > kMaxValueBytes) return Status(StatusCode::kInvalidArgument, "value longer than 16 MiB less 1 KiB");
-  std::vector<CellWrite> cells{{kKeyValueColumn, value}};
-  LDB_ASSIGN_OR_RETURN(const auto existing, transaction.get(kKeyValueTable, key));
-  if (existing) return transaction.update(kKeyValueTable, key, std::move(cells));
-  return transaction.insert(kKeyValueTable, key, std::move(cells));
+  return transaction.upsert(kKeyValueTable, key, {{kKeyValueColumn, value}});
 }
 
 Status erase_pair(RowTransaction& transaction, const std::string& key) {
@@ -257,7 +254,6 @@ class KeyValueFrontend final : public SqlFrontend {
 };
 
 }  // namespace
-
 
 std::unique_ptr<SqlFrontend> new_key_value_frontend() { return std::make_unique<KeyValueFrontend>(); }
 

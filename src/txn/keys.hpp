@@ -26,6 +26,8 @@ inline constexpr std::uint64_t kFirstCatalogTable = 11;
 inline constexpr bool is_catalog_table(TableId table) {
   return table.value >= kFirstCatalogTable && table.value < kFirstUserTable;
 }
+/// Pairs and values of sequences have none: no indexes, constraints or DROP.
+inline constexpr bool has_schema(TableId table) { return table.value >= kFirstCatalogTable; }
 
 namespace internal {
 inline std::string space_and_id(char space, std::uint64_t id, std::size_t reserve = 0) {

@@ -147,6 +147,19 @@ Status PendingRows::erase(TableId table, const std::string& row_key, std::option
   return {};
 }
 
+Status PendingRows::upsert(TableId table, const std::string& row_key, std::optional<std::string> base,
+                           std::uint64_t view_sequence, std::vector<CellWrite> cells) {
+  bool present = false;
+  if (const PendingRowPtr before = find(row_key)) {
+    present = before->present();
+  } else {
+    LDB_ASSIGN_OR_RETURN(base, live_image(std::move(base)));
+    present = base.has_value();
+  }
+  return present ? update(table, row_key, std::move(base), view_sequence, std::move(cells))
+                 : insert(table, row_key, std::move(base), view_sequence, std::move(cells));
+}
+
 void PendingRows::set(const std::string& row_key, PendingRowPtr row) {
   if (!savepoints_.empty()) undo_.push_back({row_key, find(row_key)});
   if (row)

@@ -49,6 +49,8 @@ class PendingRows {
   Status update(TableId table, const std::string& row_key, std::optional<std::string> base, std::uint64_t view_sequence,
                 std::vector<CellWrite> cells);
   Status erase(TableId table, const std::string& row_key, std::optional<std::string> base, std::uint64_t view_sequence);
+  Status upsert(TableId table, const std::string& row_key, std::optional<std::string> base, std::uint64_t view_sequence,
+                std::vector<CellWrite> cells);
 
   std::size_t savepoint();
   bool has_savepoint(std::size_t n) const { return n < savepoints_.size(); }

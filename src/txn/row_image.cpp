@@ -315,6 +315,14 @@ void set_insert_image_id(char* image, WriteId id) {
   store_u64(image + 9, id.origin.value);
 }
 
+Result<std::optional<std::string>> live_image(std::optional<std::string> image) {
+  if (!image || is_uniform_image(*image)) return image;
+  RowImageReader reader;
+  LDB_TRY(reader.parse(*image));
+  if (!reader.alive()) image.reset();
+  return image;
+}
+
 Result<bool> covered_by(std::string_view image, const VersionVector& vector) {
   RowImageReader reader;
   LDB_TRY(reader.parse(image));

@@ -149,6 +149,9 @@ inline bool is_uniform_image(std::string_view image) {
   return image.size() >= kInsertImageHeader && (static_cast<unsigned char>(image[0]) & 0xfd) == 0x10;
 }
 
+/// The image if its row lives.
+Result<std::optional<std::string>> live_image(std::optional<std::string> image);
+
 /// True when every write id in the image is in the past that the vector describes.
 Result<bool> covered_by(std::string_view image, const VersionVector& vector);
 

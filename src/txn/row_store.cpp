@@ -2,6 +2,7 @@
 
 #include "base/rt/rt.hpp"
 #include "txn/keys.hpp"
+#include "txn/row_image.hpp"
 #include "txn/transaction.hpp"
 
 namespace ldb {
@@ -28,6 +29,21 @@ class EngineRowStore final : public RowStore {
     if (!options.while_unreadable) LDB_TRY(replicator_.readable());
     return std::unique_ptr<RowTransaction>(
         std::make_unique<StoreTransaction>(StoreServices{engine_, replicator_, indexer_}, options));
+  }
+
+  Result<std::optional<std::string>> get(TableId table, std::string_view key) override {
+    LDB_TRY(replicator_.readable());
+    LDB_ASSIGN_OR_RETURN(std::optional<std::string> image, engine_.get(nullptr, keys::row(table, key)));
+    return live_image(std::move(image));
+  }
+
+  Result<CommitOutcome> put(TableId table, std::string_view key, std::vector<CellWrite> cells, SyncPolicy sync) override {
+    LDB_TRY(replicator_.readable());
+    CommitRequest request;
+    request.writes.push_back({RowWrite::Kind::kInsert, table, std::string(key), {}, std::move(cells)});
+    request.upsert = true;
+    request.sync = sync;
+    return replicator_.commit(std::move(request));
   }
 
   void set_indexer(RowIndexer* indexer) override { indexer_.store(indexer); }

@@ -42,11 +42,7 @@ Result<std::optional<std::string>> StoreTransaction::get(TableId table, std::str
       return row->present() ? std::optional<std::string>(row->image) : std::nullopt;
   }
   LDB_ASSIGN_OR_RETURN(std::optional<std::string> image, services_.engine.get(view_.get(), row_key));
-  if (!image || is_uniform_image(*image)) return image;
-  RowImageReader reader;
-  LDB_TRY(reader.parse(*image));
-  if (!reader.alive()) image.reset();
-  return image;
+  return live_image(std::move(image));
 }
 
 Result<std::unique_ptr<RowCursor>> StoreTransaction::scan(TableId table, const KeyRange& keys, bool reverse) {
@@ -105,6 +101,14 @@ Status StoreTransaction::erase(TableId table, std::string_view key) {
   const std::string row_key = keys::row(table, key);
   LDB_ASSIGN_OR_RETURN(std::optional<std::string> base, base_of(row_key));
   return pending_.erase(table, row_key, std::move(base), view_->sequence());
+}
+
+Status StoreTransaction::upsert(TableId table, std::string_view key, std::vector<CellWrite> cells) {
+  LDB_TRY(check_writable());
+  const std::string row_key = keys::row(table, key);
+  if (tracks_reads()) reads_.point(row_key);
+  LDB_ASSIGN_OR_RETURN(std::optional<std::string> base, base_of(row_key));
+  return pending_.upsert(table, row_key, std::move(base), view_->sequence(), std::move(cells));
 }
 
 std::size_t StoreTransaction::savepoint() {

@@ -31,6 +31,7 @@ class StoreTransaction final : public RowTransaction {
   Status insert(TableId table, std::string_view key, std::vector<CellWrite> cells) override;
   Status update(TableId table, std::string_view key, std::vector<CellWrite> cells) override;
   Status erase(TableId table, std::string_view key) override;
+  Status upsert(TableId table, std::string_view key, std::vector<CellWrite> cells) override;
   void require(CommitRequirement requirement) override { requirements_.push_back(std::move(requirement)); }
 
   std::size_t savepoint() override;

@@ -5,6 +5,7 @@
 #include "base/coding.hpp"
 #include "replication/apply/applier_state.hpp"
 #include "txn/keys.hpp"
+#include "txn/row_image.hpp"
 
 namespace ldb {
 
@@ -55,11 +56,22 @@ Status Applier::State::halt(const Status& cause) {
                                                  "); reopen the node to see whether it happened");
 }
 
-Status check_request(const std::vector<RowWrite>& writes) {
-  if (writes.empty()) return Status(StatusCode::kInvalidArgument, "a commit without writes");
+namespace {
+
+bool writes_a_row_twice(const std::vector<RowWrite>& writes) {
+  if (writes.size() < 2) return false;
   std::vector<std::pair<std::uint64_t, std::string_view>> rows;
-  for (const RowWrite& write : writes) {
-    rows.emplace_back(write.table.value, write.key);
+  for (const RowWrite& write : writes) rows.emplace_back(write.table.value, write.key);
+  std::sort(rows.begin(), rows.end());
+  return std::adjacent_find(rows.begin(), rows.end()) != rows.end();
+}
+
+/// kInvalidArgument for writes that no commit can carry.
+Status check_request(const CommitRequest& request) {
+  if (request.writes.empty()) return Status(StatusCode::kInvalidArgument, "a commit without writes");
+  for (const RowWrite& write : request.writes) {
+    if (request.upsert && (write.kind != RowWrite::Kind::kInsert || keys::has_schema(write.table)))
+      return Status(StatusCode::kInvalidArgument, "an upsert takes whole rows of tables without a schema");
     for (std::size_t i = 0; i < write.cells.size(); ++i) {
       if (write.cells[i].column.value > kMaxColumnId) return Status(StatusCode::kInvalidArgument, "a column id is out of range");
       if (i > 0 && !(write.cells[i - 1].column < write.cells[i].column))
@@ -68,21 +80,54 @@ Status check_request(const std::vector<RowWrite>& writes) {
     if (write.kind == RowWrite::Kind::kDelete && !write.cells.empty())
       return Status(StatusCode::kInvalidArgument, "a delete carries no cells");
   }
-  std::sort(rows.begin(), rows.end());
-  if (std::adjacent_find(rows.begin(), rows.end()) != rows.end())
-    return Status(StatusCode::kInvalidArgument, "a commit may write a row once only");
+  if (writes_a_row_twice(request.writes)) return Status(StatusCode::kInvalidArgument, "a commit may write a row once only");
   return {};
+}
+
+}  // namespace
+
+Result<LatchedRows> Applier::State::resolve_upserts(std::vector<RowWrite>& writes) {
+  LatchedRows rows{LatchSet(row_latches), {}, {}};
+  for (const RowWrite& write : writes) {
+    rows.keys.push_back(keys::row(write.table, write.key));
+    rows.latches.add(rows.keys.back());
+  }
+  rows.latches.acquire();
+  for (std::size_t i = 0; i < writes.size(); ++i) {
+    LDB_ASSIGN_OR_RETURN(std::optional<std::string> image, engine.get(nullptr, rows.keys[i]));
+    if (image) {
+      RowImageReader reader;
+      LDB_TRY(reader.parse(*image));
+      if (reader.alive()) {
+        writes[i].kind = RowWrite::Kind::kUpdate;
+        writes[i].birth = reader.birth();
+      }
+    }
+    rows.images.push_back(std::move(image));
+  }
+  return rows;
 }
 
 Result<CommitOutcome> Applier::commit_local(CommitRequest request) {
   State& s = *state_;
-  LDB_TRY(check_request(request.writes));
+  LDB_TRY(check_request(request));
   LDB_TRY(health());
   LDB_TRY(s.engine.throttle());
+  std::optional<LatchedRows> rows;
+  if (request.upsert) {
+    LDB_ASSIGN_OR_RETURN(LatchedRows latched, s.resolve_upserts(request.writes));
+    rows.emplace(std::move(latched));
+    // Whoever wrote these rows held their latches until what he wrote was visible, so this covers all that was read.
+    rt::MutexLock lock(s.mutex);
+    request.dependencies = s.streams.visible();
+  }
   CommitEncoder encoder(request.writes, request.dependencies, {kProvisionalStamp, origin()});
-  CommitPlan plan(s.plan_services(), encoder.view());
-  plan.latch_rows(request.requirements);
-  if (Status unchanged = plan.check_unchanged(request.view_sequence); !unchanged) return s.refused(unchanged);
+  CommitPlan plan =
+      rows ? CommitPlan(s.plan_services(), encoder.view(), std::move(*rows)) : CommitPlan(s.plan_services(), encoder.view());
+  if (!rows) {
+    plan.latch_rows(request.requirements);
+    if (Status unchanged = plan.check_unchanged(request.view_sequence); !unchanged) return s.refused(unchanged);
+  }
   LDB_TRY(plan.merge());
   if (Status births = plan.check_births(); !births) return s.refused(births);
   plan.latch_unique(request.requirements);
@@ -99,7 +144,7 @@ Result<CommitOutcome> Applier::commit_local(CommitRequest request) {
     const std::uint64_t previous_hash = s.streams.submitted().get(dot.origin).chain_hash;
     if (Status serial = s.check_reads(reads, request.view_sequence); !serial) return s.refused(serial);
     const auto payload = [&] { return encoder.finish(dot, stamp, request.dependencies, previous_hash); };
-    LDB_ASSIGN_OR_RETURN(submitted, s.submit(plan, dot, stamp, previous_hash, encoder.view().id(), payload, request.sync));
+    LDB_ASSIGN_OR_RETURN(submitted, s.submit(plan, dot, stamp, previous_hash, encoder.view().id(), std::ref(payload), request.sync));
   }
   LDB_ASSIGN_OR_RETURN(const std::uint64_t sequence, s.finish(std::move(submitted), plan));
   s.local_commits.fetch_add(1, std::memory_order_relaxed);
@@ -136,7 +181,7 @@ Result<ApplyOutcome> Applier::apply_remote(std::string payload, SyncPolicy sync)
     if (outcome.kind == ApplyOutcome::Kind::kApplied) {
       if (Status observed = s.clock.observe(commit.stamp); !observed) return s.clock_refused(outcome, observed);
       const auto take = [&] { return std::move(payload); };
-      LDB_ASSIGN_OR_RETURN(submitted, s.submit(plan, commit.dot, commit.stamp, commit.previous_hash, commit.id(), take, sync));
+      LDB_ASSIGN_OR_RETURN(submitted, s.submit(plan, commit.dot, commit.stamp, commit.previous_hash, commit.id(), std::ref(take), sync));
     }
   }
   if (outcome.kind != ApplyOutcome::Kind::kApplied) return s.not_applied(outcome);

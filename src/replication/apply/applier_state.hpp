@@ -39,6 +39,8 @@ class Applier::State {
   /// `payload` makes the commit's payload; it is called when the rows are in the batch.
   Result<Submitted> submit(CommitPlan& plan, Dot dot, Stamp stamp, std::uint64_t previous_hash, WriteId provisional,
                            const std::function<std::string()>& payload, SyncPolicy sync) LDB_REQUIRES(mutex);
+  /// Latches and reads the rows, and makes an update of every insert whose row lives.
+  Result<LatchedRows> resolve_upserts(std::vector<RowWrite>& writes) LDB_EXCLUDES(mutex);
   Status check_reads(const ReadSet& reads, std::uint64_t view_sequence) LDB_REQUIRES(mutex);
   /// Waits, releases the plan's latches, and does what follows a commit. Returns the sequence from which on views show it.
   Result<std::uint64_t> finish(Submitted&& submitted, CommitPlan& plan) LDB_EXCLUDES(mutex);
@@ -67,8 +69,5 @@ class Applier::State {
   rt::Atomic<std::uint64_t> local_commits{0}, remote_commits{0}, duplicates{0}, rows_written{0}, write_conflicts{0},
       conflicts_recorded{0}, conflicts_evicted{0};
 };
-
-/// kInvalidArgument for writes that no commit can carry.
-Status check_request(const std::vector<RowWrite>& writes);
 
 }  // namespace ldb

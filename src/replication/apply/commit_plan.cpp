@@ -49,6 +49,25 @@ CommitPlan::CommitPlan(const PlanServices& services, const CommitView& commit)
     rows_[i].write = &commit.writes[i];
     rows_[i].row_key = keys::row(commit.writes[i].table, commit.writes[i].key);
   }
+  forget_indexer_without_schema();
+}
+
+CommitPlan::CommitPlan(const PlanServices& services, const CommitView& commit, LatchedRows rows)
+    : services_(services), commit_(commit), row_latches_(std::move(rows.latches)), unique_latches_(services.unique_latches) {
+  LDB_CHECK(rows.keys.size() == commit.writes.size() && rows.images.size() == commit.writes.size());
+  rows_.resize(commit.writes.size());
+  for (std::size_t i = 0; i < rows_.size(); ++i) {
+    rows_[i].write = &commit.writes[i];
+    rows_[i].row_key = std::move(rows.keys[i]);
+    rows_[i].stored = std::move(rows.images[i]);
+    rows_[i].was_read = true;
+  }
+  forget_indexer_without_schema();
+}
+
+void CommitPlan::forget_indexer_without_schema() {
+  const auto has_schema = [](const WriteView& write) { return keys::has_schema(write.table); };
+  if (std::none_of(commit_.writes.begin(), commit_.writes.end(), has_schema)) services_.indexer = nullptr;
 }
 
 void CommitPlan::latch_rows(const std::vector<CommitRequirement>& requirements) {
@@ -113,7 +132,9 @@ Status CommitPlan::merge_row(Row& row) {
     const std::vector<Loss> losses = lost_to_drop(commit_, *row.write, *ended->second);
     return services_.conflicts.add(row.write->table, row.write->key, {}, losses, conflicts_);
   }
-  LDB_ASSIGN_OR_RETURN(row.stored, services_.engine.get(nullptr, row.row_key));
+  if (!row.was_read) {
+    LDB_ASSIGN_OR_RETURN(row.stored, services_.engine.get(nullptr, row.row_key));
+  }
   if (row.stored) {
     Result<RowImage> image = decode_row_image(*row.stored);
     if (!image)

@@ -28,6 +28,13 @@ struct PlanServices {
   LatchStripes& unique_latches;  ///< (index, values); taken after row latches only
 };
 
+/// Rows that were latched and read before there was a commit that writes them, in the order of its writes.
+struct LatchedRows {
+  LatchSet latches;
+  std::vector<std::string> keys;  ///< engine keys
+  std::vector<std::optional<std::string>> images;
+};
+
 /// What is recorded of a row whose parent is gone.
 Dangling dangle(const RowReference& reference, WriteId child_birth, WriteId parent_tombstone);
 
@@ -36,6 +43,8 @@ class CommitPlan {
  public:
   /// `commit` (with its payload) outlives the plan. Its id may be provisional: above every id stored, replaced by fill().
   CommitPlan(const PlanServices& services, const CommitView& commit);
+  /// In place of latch_rows(), and check_unchanged() holds.
+  CommitPlan(const PlanServices& services, const CommitView& commit, LatchedRows rows);
 
   /// Takes the latches of all rows written and of those that requirements name. Blocks.
   void latch_rows(const std::vector<CommitRequirement>& requirements);
@@ -65,11 +74,13 @@ class CommitPlan {
   void release();
 
  private:
+  void forget_indexer_without_schema();
   struct Row {
     const WriteView* write = nullptr;
     std::string row_key;
     std::optional<std::string> stored;
-    RowImage image;  // of `stored`
+    bool was_read = false;  // `stored` holds
+    RowImage image;         // of `stored`
     MergeResult merged;
     bool table_ended = false;
   };
@@ -96,7 +107,7 @@ class CommitPlan {
   /// Is there an entry of (index, prefix) after this commit, other than `own`?
   Result<bool> has_other_entry(IndexId index, const std::string& prefix, const std::string* own) const;
 
-  PlanServices services_;
+  PlanServices services_;  // no indexer when no table written has a schema
   const CommitView& commit_;
   LatchSet row_latches_;
   LatchSet unique_latches_;

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/hash.hpp"
@@ -43,6 +44,9 @@ class LatchSet {
  public:
   explicit LatchSet(LatchStripes& stripes) : stripes_(stripes) {}
   ~LatchSet() { release(); }
+  /// The other one holds nothing afterwards.
+  LatchSet(LatchSet&& other) noexcept
+      : stripes_(other.stripes_), wanted_(std::move(other.wanted_)), held_(std::exchange(other.held_, false)) {}
   LatchSet(const LatchSet&) = delete;
   LatchSet& operator=(const LatchSet&) = delete;
 
