@@ -187,6 +187,12 @@ std::vector<NodeId> Replica::all_members() const {
   return all;
 }
 
+std::vector<NodeId> Replica::other_members() const {
+  std::vector<NodeId> others;
+  for (const auto& entry : members_) others.push_back(entry.first);
+  return others;
+}
+
 std::vector<NodeId> Replica::members() const {
   rt::MutexLock lock(mutex_);
   return all_members();
@@ -220,19 +226,7 @@ Status Replica::remove_member(const NodeId& node) {
     markers_.set_members(all_members(), services_.self);
     changed_.notify_all();
   }
-  rt::MutexLock saving(debts_mutex_);
-  std::map<NodeId, VersionVector> debts;
-  {
-    rt::MutexLock lock(mutex_);
-    if (debts_.erase(node) == 0) return {};
-    debts = debts_;
-  }
-  LDB_TRY(state_.save_debts(debts));
-  if (debts.empty()) {
-    indebted_.store(false);
-    applier_->serving_again();
-  }
-  return {};
+  return forget_debt(node);
 }
 
 Identity Replica::identity() const { return {services_.self, boot_, applier_->origin()}; }
@@ -353,65 +347,23 @@ Status Replica::greeted(const NodeId& node, const HelloAnswer& answer) {
                                 std::to_string(own.get(origin).sequence));
 }
 
-Status Replica::own_origin_ahead(const NodeId& node, OriginId origin, const VersionVector& needed) {
-  return lost_state(node, needed, origin == applier_->origin(), "it sent a commit of this node that is not in its own log");
-}
-
-Status Replica::lost_state(const NodeId& node, const VersionVector& needed, bool new_origin, const std::string& why) {
-  rt::MutexLock saving(debts_mutex_);
-  {
-    rt::WriteLock gate(gate_);  // no commit is under way from here on, and none begins
-    indebted_.store(true);
-  }
-  std::map<NodeId, VersionVector> debts;
-  {
-    rt::MutexLock lock(mutex_);
-    debts_[node].merge(needed);
-    debts = debts_;
-  }
-  log(LogLevel::kWarning, "catching up with member " + node.name + " before serving: " + why);
-  // The debt first: once the origin is new, the member's next hello would not show any more that something was lost.
-  LDB_TRY(state_.save_debts(debts));
-  if (!new_origin) return {};
-  LDB_ASSIGN_OR_RETURN(const OriginId drawn, applier_->new_origin());
-  (void)drawn;
-  rt::MutexLock lock(mutex_);
-  identity_.drew_new_origin();
-  verified_.store(true);
-  changed_.notify_all();
-  return {};
-}
-
-Status Replica::settle_debts() {
-  if (!indebted_.load()) return {};
-  rt::MutexLock saving(debts_mutex_);
-  LDB_ASSIGN_OR_RETURN(const VersionVector applied, applier_->applied(nullptr));
-  std::map<NodeId, VersionVector> debts;
-  {
-    rt::MutexLock lock(mutex_);
-    if (std::erase_if(debts_, [&](const auto& debt) { return applied.covers(debt.second); }) == 0) return {};
-    debts = debts_;
-  }
-  LDB_TRY(state_.save_debts(debts));
-  if (debts.empty()) {
-    indebted_.store(false);
-    log(LogLevel::kInfo, "caught up; serving again");
-    applier_->serving_again();
-  }
-  return {};
-}
-
 Status Replica::heard_answer(const NodeId& node, const FetchAnswer& answer) {
   if (answer.from.node != node)
     return Status(StatusCode::kInvalidArgument, "node " + answer.from.node.name + " answers at the address of " + node.name);
-  rt::MutexLock lock(mutex_);
-  Member* const member = find(node);
-  if (member == nullptr) return Status(StatusCode::kAborted, "the peer was removed");
-  LDB_TRY(note_boot(*member, answer.from));
-  member->detector.answered(rt::monotonic_ns());
-  member->members = answer.members;
-  if (answer.has_marker) markers_.offer(node, answer.marker, answer.members);
-  return {};
+  std::optional<VersionVector> held;
+  {
+    rt::MutexLock lock(mutex_);
+    Member* const member = find(node);
+    if (member == nullptr) return Status(StatusCode::kAborted, "the peer was removed");
+    LDB_TRY(note_boot(*member, answer.from));
+    member->detector.answered(rt::monotonic_ns());
+    member->members = answer.members;
+    if (answer.has_marker) {
+      markers_.offer(node, answer.marker, answer.members);
+      if (indebted_.load()) held = debt_review_.heard(node, answer.marker.applied, other_members());
+    }
+  }
+  return held ? give_up_debts(std::move(*held)) : Status();
 }
 
 void Replica::call_failed(const NodeId& node, const Status& status) {

@@ -16,6 +16,7 @@
 #include "replication/collection.hpp"
 #include "replication/node_state.hpp"
 #include "replication/protocol/complaints.hpp"
+#include "replication/protocol/debt_review.hpp"
 #include "replication/protocol/failure_detector.hpp"
 #include "replication/protocol/origin_identity.hpp"
 #include "replication/protocol/peer_markers.hpp"
@@ -135,6 +136,11 @@ class Replica {
   Member* find(const NodeId& node) LDB_REQUIRES(mutex_);
   std::vector<NodeId> all_members() const LDB_REQUIRES(mutex_);
   Status note_boot(Member& member, const Identity& identity) LDB_REQUIRES(mutex_);
+  std::vector<NodeId> other_members() const LDB_REQUIRES(mutex_);
+
+  // replica_debts.cpp
+  Status forget_debt(const NodeId& node);
+  Status give_up_debts(VersionVector held);
   Status lost_state(const NodeId& node, const VersionVector& needed, bool new_origin, const std::string& why);
   /// Runs `task` while nothing is being installed, and keeps installs away meanwhile.
   Status beside_installs(const std::function<Status()>& task);
@@ -170,6 +176,7 @@ class Replica {
   Complaints complaints_ LDB_GUARDED_BY(mutex_);
   VersionVector announced_floor_ LDB_GUARDED_BY(mutex_);  ///< told to members before it is relied on
   std::map<NodeId, VersionVector> debts_ LDB_GUARDED_BY(mutex_);
+  DebtReview debt_review_ LDB_GUARDED_BY(mutex_);
   rt::Mutex debts_mutex_;  ///< serializes saving them; before mutex_
 };
 

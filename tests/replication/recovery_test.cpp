@@ -262,48 +262,6 @@ TEST_CASE("What a member has fetched and not applied does not come in once the r
   CHECK(cluster.converges());
 }
 
-TEST_CASE("While it catches up a restored node refuses reads and writes, also after a restart") {
-  TestCluster cluster(2);
-  fill(cluster[0], "early", 5);
-  REQUIRE(cluster.converges());
-  auto backup = cluster[0].backup();
-  fill(cluster[0], "late", 5);
-  REQUIRE(cluster.converges());
-  cluster[0].stop();
-  cluster[0].lose_directory(std::move(backup));
-  cluster.network.set_hook([](const std::string& from, const std::string&, const Request& request) {
-    return from != "a" || request.kind == RequestKind::kHello;  // it learns what it lost, and gets none of it
-  });
-  cluster.start(0);
-  REQUIRE(eventually([&] { return cluster[0].status().bootstrapping; }));
-  CHECK(cluster[0].replicator().readable().code() == StatusCode::kUnavailable);
-  CHECK(cluster[0].put("x", "1").code() == StatusCode::kUnavailable);
-  cluster[0].stop();
-  cluster.start(0);
-  CHECK(cluster[0].replicator().readable().code() == StatusCode::kUnavailable);
-  cluster.network.set_hook(nullptr);
-  CHECK(cluster.converges());
-  CHECK(cluster[0].put("x", "1").is_ok());
-}
-
-TEST_CASE("A restored node whose only witness is removed serves again") {
-  TestCluster cluster(2);
-  fill(cluster[0], "early", 5);
-  REQUIRE(cluster.converges());
-  auto backup = cluster[0].backup();
-  fill(cluster[0], "late", 5);
-  REQUIRE(cluster.converges());
-  cluster[0].stop();
-  cluster[0].lose_directory(std::move(backup));
-  cluster.network.set_hook([](const std::string& from, const std::string&, const Request& request) {
-    return from != "a" || request.kind == RequestKind::kHello;
-  });
-  cluster.start(0);
-  REQUIRE(eventually([&] { return cluster[0].status().bootstrapping; }));
-  REQUIRE(cluster[0].replicator().remove_peer(NodeId{"b"}).is_ok());
-  CHECK(cluster[0].replicator().readable().is_ok());
-}
-
 TEST_CASE("An interrupted install is finished when the node is opened again") {
   TestCluster cluster(2);
   fill(cluster[0], "k", 10);

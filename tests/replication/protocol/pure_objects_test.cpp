@@ -1,8 +1,9 @@
-// LogIndex, PeerMarkers, OriginIdentity, Complaints, FailureDetector, Backoff: stepped by hand.
+// LogIndex, PeerMarkers, OriginIdentity, Complaints, DebtReview, FailureDetector, Backoff: stepped by hand.
 #include <catch2/catch.hpp>
 
 #include "base/random.hpp"
 #include "replication/protocol/complaints.hpp"
+#include "replication/protocol/debt_review.hpp"
 #include "replication/protocol/failure_detector.hpp"
 #include "replication/protocol/log_index.hpp"
 #include "replication/protocol/origin_identity.hpp"
@@ -142,6 +143,27 @@ TEST_CASE("A restarted member's old markers do not count") {
   CHECK_FALSE(markers.stable(vector_of({{1, 9}})));
   markers.offer({"unknown"}, {{2}, 0, vector_of({{1, 8}})}, kTwo);
   CHECK_FALSE(markers.stable(vector_of({{1, 9}})));
+}
+
+TEST_CASE("What all members have together is known after two rounds of answers") {
+  const std::vector<NodeId> others{{"b"}, {"c"}};
+  DebtReview review;
+  CHECK_FALSE(review.heard({"b"}, vector_of({{1, 9}}), others));  // does not count: c may have lost what b gave it
+  CHECK_FALSE(review.heard({"b"}, vector_of({{1, 9}}), others));
+  CHECK_FALSE(review.heard({"stranger"}, vector_of({{7, 9}}), others));
+  CHECK_FALSE(review.heard({"c"}, vector_of({{1, 3}}), others));
+  CHECK_FALSE(review.heard({"c"}, vector_of({{1, 4}, {2, 2}}), others));
+  const auto held = review.heard({"b"}, vector_of({{1, 5}}), others);
+  REQUIRE(held);
+  CHECK(*held == vector_of({{1, 5}, {2, 2}}));
+  CHECK_FALSE(review.heard({"c"}, vector_of({{2, 2}}), others));
+  CHECK_FALSE(review.heard({"b"}, {}, others));
+  CHECK_FALSE(review.heard({"b"}, vector_of({{1, 1}}), others));
+  review.begin();  // what is asked for has changed
+  CHECK_FALSE(review.heard({"c"}, {}, others));
+  CHECK_FALSE(review.heard({"b"}, {}, others));
+  CHECK_FALSE(review.heard({"b"}, {}, others));
+  CHECK(review.heard({"c"}, vector_of({{3, 1}}), others) == vector_of({{3, 1}}));
 }
 
 TEST_CASE("A stream may go on when all members confirm it, when nobody can know it, or when there never were members") {
