@@ -201,7 +201,7 @@ struct EngineOptions {
   std::size_t memory_budget_bytes = 0;
   std::size_t memtable_bytes = 8 << 20;
   std::size_t block_cache_bytes = 32 << 20;
-  std::size_t block_bytes = 4096;
+  std::size_t block_bytes = 2048;
   std::size_t log_segment_bytes = 16 << 20;
   /// Unsynced commits are copied into a mapping of the log instead of written by a call, on file systems where a store into
   /// preallocated space cannot fail (ext4, XFS, tmpfs). As durable as a write: it survives kill -9, not power loss.

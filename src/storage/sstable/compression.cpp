@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::size_t kDictionaryBytes = 8 << 10;
 constexpr std::size_t kLeastSampleBytes = 64 << 10;  // below it the dictionary costs more than it saves
-constexpr std::size_t kDictionaryRoom = 4 << 10;  // for the header and the code tables
+constexpr std::size_t kDictionaryRoom = 4 << 10;     // for the header and the code tables
 
 /// Contexts are costly to set up and belong to one thread.
 struct ZstdContexts {
@@ -26,6 +26,53 @@ struct ZstdContexts {
 ZstdContexts& contexts() {
   thread_local ZstdContexts contexts;
   return contexts;
+}
+
+/// Bytes of the Huffman tree description that starts `bytes` (RFC 8878 section 4.2.1); 0 when it is cut short.
+std::size_t tree_size(std::string_view bytes) {
+  if (bytes.empty()) return 0;
+  const auto head = static_cast<std::size_t>(static_cast<unsigned char>(bytes[0]));
+  const std::size_t size = head < 128 ? 1 + head : 1 + (head - 127 + 1) / 2;
+  return size <= bytes.size() ? size : 0;
+}
+
+/// The Huffman tree that the first block of a frame describes (RFC 8878 section 3.1.1); empty when it has none.
+std::string_view first_tree(std::string_view frame) {
+  constexpr std::size_t kMagicBytes = 4;
+  constexpr std::size_t kBlockHeaderBytes = 3;
+  const auto byte = [&](std::size_t i) { return i < frame.size() ? static_cast<unsigned char>(frame[i]) : 0U; };
+  const unsigned descriptor = byte(kMagicBytes);
+  const bool single_segment = (descriptor & 0x20) != 0;
+  constexpr std::size_t kDictionaryIdBytes[] = {0, 1, 2, 4};
+  const std::size_t content_size_bytes = descriptor < 0x40 ? (single_segment ? 1 : 0) : std::size_t{1} << (descriptor >> 6);
+  const std::size_t block = kMagicBytes + 1 + (single_segment ? 0 : 1) + kDictionaryIdBytes[descriptor & 3] + content_size_bytes;
+  const bool compressed_block = ((byte(block) >> 1) & 3) == 2;
+  const std::size_t literals = block + kBlockHeaderBytes;
+  const bool with_tree = (byte(literals) & 3) == 2;
+  if (!compressed_block || !with_tree) return {};
+  constexpr std::size_t kLiteralsHeaderBytes[] = {3, 3, 4, 5};
+  const std::size_t tree = literals + kLiteralsHeaderBytes[(byte(literals) >> 2) & 3];
+  return tree < frame.size() ? frame.substr(tree, tree_size(frame.substr(tree))) : std::string_view();
+}
+
+/// The dictionary with a Huffman tree of what blocks really hold. The one that zstd builds has a code for every byte, so that
+/// blocks in which most bytes never occur find it a little worse than a tree of their own, and carry one: setting that up is a
+/// good part of the time to decompress a small block. A block with a byte that this tree lacks brings its own.
+std::string with_tight_tree(std::string dictionary, std::string_view sample, int level) {
+  constexpr std::size_t kDictionaryHeaderBytes = 8;  // magic number, id
+  constexpr std::size_t kMostSample = 128 << 10;     // one block
+  // zstd takes trees up to the last byte value only.
+  const std::string content = '\xff' + std::string(sample.substr(0, kMostSample - 1));
+  std::string frame(ZSTD_compressBound(content.size()), '\0');
+  const std::size_t n = ZSTD_compress(frame.data(), frame.size(), content.data(), content.size(), level);
+  if (ZSTD_isError(n) != 0) return dictionary;
+  const std::string_view tree = first_tree(std::string_view(frame).substr(0, n));
+  const std::size_t old_size =
+      dictionary.size() > kDictionaryHeaderBytes ? tree_size(std::string_view(dictionary).substr(kDictionaryHeaderBytes)) : 0;
+  if (tree.empty() || old_size == 0) return dictionary;
+  std::string tight = dictionary;
+  tight.replace(kDictionaryHeaderBytes, old_size, tree);
+  return ZDICT_isError(ZDICT_getDictHeaderSize(tight.data(), tight.size())) == 0 ? tight : dictionary;
 }
 
 }  // namespace
@@ -68,6 +115,7 @@ std::string Compressor::train(const std::vector<std::string>& samples) {
                                                  static_cast<unsigned>(sizes.size()), parameters);
   if (ZDICT_isError(n) != 0) return {};
   out.resize(n);
+  out = with_tight_tree(std::move(out), all, level_);
   ZSTD_CDict* const dict = ZSTD_createCDict(out.data(), out.size(), level_);
   if (dict == nullptr) return {};
   dictionary_ = std::make_unique<Dictionary>(dict);

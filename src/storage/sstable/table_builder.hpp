@@ -17,7 +17,7 @@
 namespace ldb::storage {
 
 struct TableOptions {
-  std::size_t block_bytes = 4096;
+  std::size_t block_bytes = 2048;
   int compression_level = 0;
   unsigned bloom_bits_per_key = 10;
   RateLimiter* rate_limiter = nullptr;  ///< asked before each write; null: no limit
