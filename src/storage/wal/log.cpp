@@ -173,12 +173,12 @@ Status Log::change_segment() {
   encode(RecordType::kSeal, 0, 0, record_body_checksum(body), body);
   LDB_TRY(write_out());
   current_.mapping = nullptr;
-  rt::MutexLock sync_lock(sync_mutex_);
-  unsynced_.push_back({current_.number, offset_, std::move(current_.file)});
   {
-    // In one step, or prepare_next() could make a second segment of the same number.
+    // In one step: prepare_next() must not make a second segment of the same number, and a sync that sees the new segment must
+    // find this one among those before it. Not under sync_mutex_: writers would wait for a sync of the background.
     rt::MutexLock lock(mutex_);
     LDB_CHECK(prepared_.number == current_.number + 1);
+    unsynced_.push_back({current_.number, offset_, std::move(current_.file)});
     current_ = std::move(prepared_);
     prepared_ = Segment();
     ends_.push_back(offset_);
@@ -207,14 +207,19 @@ Status Log::write_buffer(bool may_map) {
 }
 
 Status Log::sync_older(std::uint64_t before_segment) {
-  while (!unsynced_.empty() && unsynced_.front().number < before_segment) {
-    Unsynced& oldest = unsynced_.front();
-    if (Status status = oldest.file->sync(); !status) return poison(status);
-    set_synced({oldest.number, oldest.end});
-    if (Status status = oldest.file->close(); !status) return poison(status);
+  for (;;) {
+    Unsynced* oldest = nullptr;
+    {
+      rt::MutexLock lock(mutex_);
+      if (unsynced_.empty() || unsynced_.front().number >= before_segment) return {};
+      oldest = &unsynced_.front();  // stays there: only the holder of sync_mutex_ takes any out
+    }
+    if (Status status = oldest->file->sync(); !status) return poison(status);
+    set_synced({oldest->number, oldest->end});
+    if (Status status = oldest->file->close(); !status) return poison(status);
+    rt::MutexLock lock(mutex_);
     unsynced_.pop_front();
   }
-  return {};
 }
 
 void Log::set_synced(LogPosition position) {
@@ -270,8 +275,8 @@ Status Log::close() {
     if (status) status = closing;
   }
   rt::MutexLock sync_lock(sync_mutex_);
-  unsynced_.clear();
   rt::MutexLock lock(mutex_);
+  unsynced_.clear();
   if (prepared_.file) {
     prepared_.file.reset();
     // After a failure a seal that names the next segment may be on disk; recovery removes what it does not need.

@@ -130,12 +130,12 @@ class Log {
   bool closed_ = false;
 
   rt::Mutex sync_mutex_;  // serializes syncs; before mutex_
-  std::deque<Unsynced> unsynced_ LDB_GUARDED_BY(sync_mutex_);
 
   rt::Mutex prepare_mutex_;  // serializes creation of segments; before mutex_
 
   mutable rt::Mutex mutex_;
   Segment prepared_ LDB_GUARDED_BY(mutex_);
+  std::deque<Unsynced> unsynced_ LDB_GUARDED_BY(mutex_);       // ascending; the writer adds, who holds sync_mutex_ takes out
   std::deque<std::uint64_t> segments_ LDB_GUARDED_BY(mutex_);  // ascending; the last is current
   std::deque<std::uint64_t> ends_ LDB_GUARDED_BY(mutex_);      // where each of them ends, for all but the last
   std::vector<std::string> recyclable_ LDB_GUARDED_BY(mutex_);
