@@ -63,6 +63,11 @@ Arguments parse(int argc, char** argv) {
       bench::fail("unknown option " + name);
     }
   }
+  const std::vector<std::string>& known = bench::workload_names();
+  for (const std::string& workload : arguments.workloads) {
+    if (std::find(known.begin(), known.end(), workload) == known.end()) bench::fail("no workload " + workload);
+    if (workload == "sustained" && arguments.workloads.size() > 1) bench::fail("sustained is a run of its own");
+  }
   return arguments;
 }
 

@@ -262,6 +262,26 @@ class Runner {
 
 }  // namespace
 
+const std::vector<std::string>& workload_names() {
+  static const std::vector<std::string> names{"fillseq",
+                                              "fillrandom",
+                                              "overwrite",
+                                              "fillbatch",
+                                              "readrandom",
+                                              "readrandom_2threads",
+                                              "readmissing",
+                                              "seekrandom",
+                                              "seekrandom_reverse",
+                                              "readwhilewriting",
+                                              "readrandom_small_cache",
+                                              "fillsync_1",
+                                              "fillsync_8",
+                                              "write_amplification",
+                                              "reopen_ms",
+                                              "sustained"};
+  return names;
+}
+
 std::vector<Measurement> run_workloads(const std::string& engine, const std::string& directory, const WorkloadConfig& config,
                                        const std::vector<std::string>& only) {
   return Runner(engine, directory, config, only).run();

@@ -26,6 +26,9 @@ struct Measurement {
   double value = 0;          ///< workloads that measure something else than speed
 };
 
+/// Those that can be asked for: sizes and peak memory come with any of them.
+const std::vector<std::string>& workload_names();
+
 /// Runs everything for one engine below `directory`, in a fixed order; what takes minutes (`write_amplification`, `sustained`)
 /// only when it is named in `only`, and `sustained` only when nothing else is.
 std::vector<Measurement> run_workloads(const std::string& engine, const std::string& directory, const WorkloadConfig& config,
