@@ -4,13 +4,12 @@
 
 #include "sql/bind/binder.hpp"
 #include "sql/catalog/catalog_loader.hpp"
+#include "sql/session/results.hpp"
 
 namespace ldb::sql {
 namespace {
 
 constexpr int kMaxAttempts = 20;  // of an autocommitted statement that other commits get in the way of
-
-ResultSet tagged(std::string tag) { return ResultSet({}, {}, std::move(tag), 0); }
 
 Status failed_transaction() {
   return Status::sql(StatusCode::kAborted, "25P02",

@@ -104,13 +104,19 @@ class Session final : public SqlSession, public SchemaHost, public SessionAccess
   Result<ResultSet> run_in_transaction(PreparedStatement& prepared, std::span<const Value> parameters);
   Result<ResultSet> run_attached(PreparedStatement& prepared, std::span<const Value> parameters);
 
-  // session_run.cpp: statements
-  Result<ResultSet> run(PreparedStatement& prepared, std::span<const Value> parameters);
-  Result<ResultSet> run_schema_change(const ast::Statement& s, std::string_view text);
+  // session_commands.cpp: statements without a plan
+  Result<ResultSet> run_set_transaction(const ast::SetTransaction& s);
+  Result<ResultSet> run_show(const ast::Show& s);
+  Result<ResultSet> run_deallocate(const ast::Deallocate& s);
+  Result<ResultSet> run_discard(const ast::Discard& s);
   Result<ResultSet> run_explain(const ast::Explain& s, std::span<const Value> parameters);
   Result<ResultSet> run_prepare(const ast::Prepare& s, PreparedStatement& outer);
   Result<ResultSet> run_execute(const ast::Execute& s);
   Result<ResultSet> run_maintenance(const ast::Statement& s);
+
+  // session_run.cpp: statements
+  Result<ResultSet> run(PreparedStatement& prepared, std::span<const Value> parameters);
+  Result<ResultSet> run_schema_change(const ast::Statement& s, std::string_view text);
   Status make_plan(PreparedStatement& prepared);
   Result<std::shared_ptr<const PhysicalStatement>> plan(const ast::Statement& s, std::size_t parameter_count,
                                                         std::vector<DataType> types);
