@@ -9,15 +9,23 @@ using namespace ldb::test;
 
 namespace {
 
-void fill(TestNode& node, const std::string& prefix, int count) {
-  for (int i = 0; i < count; ++i) REQUIRE(node.put(prefix + std::to_string(i), "v").is_ok());
+/// Commits of a are everywhere, and missing in the backup of it that is returned.
+std::unique_ptr<StorageEngine> backup_before(TestCluster& cluster, const std::string& prefix) {
+  auto backup = cluster[0].backup();
+  fill(cluster[0], prefix, 5);
+  REQUIRE(cluster.converges());
+  return backup;
 }
 
-/// a learns what it lost, and gets none of it.
-void only_hello_for_a(TestCluster& cluster) {
+/// a is restored; it learns what it has lost, and gets none of it.
+void restore_without_data(TestCluster& cluster, std::unique_ptr<StorageEngine> backup) {
+  cluster[0].stop();
+  cluster[0].lose_directory(std::move(backup));
   cluster.network.set_hook([](const std::string& from, const std::string&, const Request& request) {
     return from != "a" || request.kind == RequestKind::kHello;
   });
+  cluster.start(0);
+  REQUIRE(eventually([&] { return cluster[0].status().bootstrapping; }));
 }
 
 }  // namespace
@@ -26,14 +34,7 @@ TEST_CASE("While it catches up a restored node refuses reads and writes, also af
   TestCluster cluster(2);
   fill(cluster[0], "early", 5);
   REQUIRE(cluster.converges());
-  auto backup = cluster[0].backup();
-  fill(cluster[0], "late", 5);
-  REQUIRE(cluster.converges());
-  cluster[0].stop();
-  cluster[0].lose_directory(std::move(backup));
-  only_hello_for_a(cluster);
-  cluster.start(0);
-  REQUIRE(eventually([&] { return cluster[0].status().bootstrapping; }));
+  restore_without_data(cluster, backup_before(cluster, "late"));
   CHECK(cluster[0].replicator().readable().code() == StatusCode::kUnavailable);
   CHECK(cluster[0].put("x", "1").code() == StatusCode::kUnavailable);
   cluster[0].stop();
@@ -48,14 +49,7 @@ TEST_CASE("A restored node whose only witness is removed serves again") {
   TestCluster cluster(2);
   fill(cluster[0], "early", 5);
   REQUIRE(cluster.converges());
-  auto backup = cluster[0].backup();
-  fill(cluster[0], "late", 5);
-  REQUIRE(cluster.converges());
-  cluster[0].stop();
-  cluster[0].lose_directory(std::move(backup));
-  only_hello_for_a(cluster);
-  cluster.start(0);
-  REQUIRE(eventually([&] { return cluster[0].status().bootstrapping; }));
+  restore_without_data(cluster, backup_before(cluster, "late"));
   REQUIRE(cluster[0].replicator().remove_peer(NodeId{"b"}).is_ok());
   CHECK(cluster[0].replicator().readable().is_ok());
 }
@@ -63,14 +57,7 @@ TEST_CASE("A restored node whose only witness is removed serves again") {
 TEST_CASE("What no member has any more is not waited for") {
   TestCluster cluster(3);
   fill(cluster[1], "b", 5);
-  auto backup = cluster[0].backup();
-  fill(cluster[0], "a", 5);
-  REQUIRE(cluster.converges());
-  cluster[0].stop();
-  cluster[0].lose_directory(std::move(backup));
-  only_hello_for_a(cluster);
-  cluster.start(0);
-  REQUIRE(eventually([&] { return cluster[0].status().bootstrapping; }));
+  restore_without_data(cluster, backup_before(cluster, "a"));
   // Before it gets anything, the others lose theirs, too.
   for (const std::size_t i : {1, 2}) {
     cluster[i].stop();
@@ -90,15 +77,9 @@ TEST_CASE("What no member has any more is not waited for") {
 
 TEST_CASE("What another member has is waited for, when the one that told of it has lost it") {
   TestCluster cluster(3);
-  auto backup = cluster[0].backup();
-  fill(cluster[0], "a", 5);
-  REQUIRE(cluster.converges());
+  auto backup = backup_before(cluster, "a");
   cluster[2].stop();
-  cluster[0].stop();
-  cluster[0].lose_directory(std::move(backup));
-  only_hello_for_a(cluster);
-  cluster.start(0);
-  REQUIRE(eventually([&] { return cluster[0].status().bootstrapping; }));
+  restore_without_data(cluster, std::move(backup));
   cluster[1].stop();
   cluster[1].lose_directory();
   cluster.network.set_hook(nullptr);

@@ -169,6 +169,10 @@ bool TestNode::clock_passes(TestNode& other) {
   return eventually([&] { return static_cast<std::uint64_t>(clock_->wall_us() / 1000) > latest_ms; });
 }
 
+void fill(TestNode& node, const std::string& prefix, int count, std::size_t size) {
+  for (int i = 0; i < count; ++i) REQUIRE(node.put(prefix + std::to_string(i), std::string(size, 'v')).is_ok());
+}
+
 bool converged(const std::vector<TestNode*>& nodes) {
   TestNode* first = nullptr;
   for (TestNode* node : nodes) {

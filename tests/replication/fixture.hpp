@@ -78,6 +78,9 @@ class TestNode {
   std::unique_ptr<Replicator> replicator_;
 };
 
+/// Puts `prefix`0, `prefix`1, ... with values of `size` bytes.
+void fill(TestNode& node, const std::string& prefix, int count, std::size_t size = 1);
+
 /// Have all running nodes applied the same commits, and hold the same rows?
 bool converged(const std::vector<TestNode*>& nodes);
 

@@ -11,10 +11,6 @@ using namespace ldb::test;
 
 namespace {
 
-void fill(TestNode& node, const std::string& prefix, int count, std::size_t size = 1) {
-  for (int i = 0; i < count; ++i) REQUIRE(node.put(prefix + std::to_string(i), std::string(size, 'v')).is_ok());
-}
-
 replication::ReplicatorOptions small_log() {
   replication::ReplicatorOptions options = quick();
   options.checkpoint_bytes = 200;
