@@ -350,7 +350,6 @@ Status Replica::greeted(const NodeId& node, const HelloAnswer& answer) {
 Status Replica::heard_answer(const NodeId& node, const FetchAnswer& answer) {
   if (answer.from.node != node)
     return Status(StatusCode::kInvalidArgument, "node " + answer.from.node.name + " answers at the address of " + node.name);
-  std::optional<VersionVector> held;
   {
     rt::MutexLock lock(mutex_);
     Member* const member = find(node);
@@ -358,12 +357,15 @@ Status Replica::heard_answer(const NodeId& node, const FetchAnswer& answer) {
     LDB_TRY(note_boot(*member, answer.from));
     member->detector.answered(rt::monotonic_ns());
     member->members = answer.members;
-    if (answer.has_marker) {
-      markers_.offer(node, answer.marker, answer.members);
-      if (indebted_.load()) held = debt_review_.heard(node, answer.marker.applied, other_members());
-    }
+    if (!answer.has_marker) return {};
+    markers_.offer(node, answer.marker, answer.members);
+    if (!indebted_.load()) return {};
+    const auto held = debt_review_.heard(node, answer.marker.applied, other_members());
+    if (!held || !cut_debts(*held)) return {};
   }
-  return held ? give_up_debts(std::move(*held)) : Status();
+  // What is owed no longer may be all that was missing; a debt is settled by what is durable only.
+  LDB_TRY(engine().sync());
+  return settle_debts();
 }
 
 void Replica::call_failed(const NodeId& node, const Status& status) {

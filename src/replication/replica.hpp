@@ -140,7 +140,7 @@ class Replica {
 
   // replica_debts.cpp
   Status forget_debt(const NodeId& node);
-  Status give_up_debts(VersionVector held);
+  bool cut_debts(const VersionVector& held) LDB_REQUIRES(mutex_);
   Status lost_state(const NodeId& node, const VersionVector& needed, bool new_origin, const std::string& why);
   /// Runs `task` while nothing is being installed, and keeps installs away meanwhile.
   Status beside_installs(const std::function<Status()>& task);

@@ -54,21 +54,17 @@ Status Replica::settle_debts() {
   return {};
 }
 
-/// `held`: what all members have together. What is in neither that nor this node's own state is lost for good.
-Status Replica::give_up_debts(VersionVector held) {
-  LDB_ASSIGN_OR_RETURN(const VersionVector applied, applier_->applied(nullptr));
-  held.merge(applied);
-  {
-    rt::MutexLock lock(mutex_);
-    for (auto& [node, needed] : debts_) {
-      if (held.covers(needed)) continue;
-      log(LogLevel::kWarning, "member " + node.name + " once had " + needed.to_string() +
-                                  ", of which no member has all any more; waiting for no more than " + held.to_string());
-      needed.intersect(held);
-    }
+/// `held`: what all members have together. What is beyond it is lost for good. True when that cut something off.
+bool Replica::cut_debts(const VersionVector& held) {
+  bool cut = false;
+  for (auto& [node, needed] : debts_) {
+    if (held.covers(needed)) continue;
+    log(LogLevel::kWarning, "member " + node.name + " once had " + needed.to_string() +
+                                ", of which no member has all any more; waiting for no more than " + held.to_string());
+    needed.intersect(held);
+    cut = true;
   }
-  LDB_TRY(engine().sync());
-  return settle_debts();
+  return cut;
 }
 
 Status Replica::forget_debt(const NodeId& node) {

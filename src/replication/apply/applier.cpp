@@ -144,7 +144,8 @@ Result<CommitOutcome> Applier::commit_local(CommitRequest request) {
     const std::uint64_t previous_hash = s.streams.submitted().get(dot.origin).chain_hash;
     if (Status serial = s.check_reads(reads, request.view_sequence); !serial) return s.refused(serial);
     const auto payload = [&] { return encoder.finish(dot, stamp, request.dependencies, previous_hash); };
-    LDB_ASSIGN_OR_RETURN(submitted, s.submit(plan, dot, stamp, previous_hash, encoder.view().id(), std::ref(payload), request.sync));
+    LDB_ASSIGN_OR_RETURN(submitted,
+                         s.submit(plan, dot, stamp, previous_hash, encoder.view().id(), std::ref(payload), request.sync));
   }
   LDB_ASSIGN_OR_RETURN(const std::uint64_t sequence, s.finish(std::move(submitted), plan));
   s.local_commits.fetch_add(1, std::memory_order_relaxed);
@@ -181,7 +182,8 @@ Result<ApplyOutcome> Applier::apply_remote(std::string payload, SyncPolicy sync)
     if (outcome.kind == ApplyOutcome::Kind::kApplied) {
       if (Status observed = s.clock.observe(commit.stamp); !observed) return s.clock_refused(outcome, observed);
       const auto take = [&] { return std::move(payload); };
-      LDB_ASSIGN_OR_RETURN(submitted, s.submit(plan, commit.dot, commit.stamp, commit.previous_hash, commit.id(), std::ref(take), sync));
+      LDB_ASSIGN_OR_RETURN(submitted,
+                           s.submit(plan, commit.dot, commit.stamp, commit.previous_hash, commit.id(), std::ref(take), sync));
     }
   }
   if (outcome.kind != ApplyOutcome::Kind::kApplied) return s.not_applied(outcome);
