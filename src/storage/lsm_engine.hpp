@@ -115,7 +115,7 @@ class LsmEngine final : public StorageEngine {
   Status log_group(const std::vector<LsmWrite*>& group);
   Status make_room();
   Status wait_for_room();
-  WriteDebt debt() const;
+  WriteBacklog backlog() const;
   template <class Wait>
   void count_stall(const Wait& wait) {
     const std::int64_t start = rt::monotonic_ns();
@@ -244,7 +244,7 @@ class LsmEngine final : public StorageEngine {
   CompactionPicker picker_ LDB_GUARDED_BY(mutex_);
   const CollectionPolicy* policy_ LDB_GUARDED_BY(mutex_) = nullptr;
   /// kNone: writers need not look any closer.
-  enum class Pressure : std::uint8_t { kNone, kDebt, kFailure };
+  enum class Pressure : std::uint8_t { kNone, kBacklog, kFailure };
   rt::Atomic<Pressure> pressure_{Pressure::kNone};
   rt::Atomic<std::uint64_t> writes_under_pressure_{0};
   rt::Atomic<std::uint64_t> flush_progress_{0};  // bytes of waiting memtables that the flush under way has behind it

@@ -218,8 +218,8 @@ Status LsmEngine::throttle() {
     case Pressure::kNone:
       if (stalled_since_.load(std::memory_order_relaxed) != 0) tell_stall(false);
       return usable();
-    case Pressure::kDebt:
-      if (const WritePace pace = pace_of(debt()); !pace.stop) {
+    case Pressure::kBacklog:
+      if (const WritePace pace = pace_of(backlog()); !pace.stop) {
         tell_stall(pace.stalled());
         const bool pause =
             pace.paused() && writes_under_pressure_.fetch_add(1, std::memory_order_relaxed) % pace.writes_per_pause == 0;
@@ -249,7 +249,7 @@ Status LsmEngine::wait_for_room() {
       schedule();
       return upkeep_failure_;
     }
-    const WriteDebt now = debt();
+    const WriteBacklog now = backlog();
     if (!pace_of(now).stop) return {};
     if (now.waiting >= 3 && !flush_failure_) return flush_failure_;
     if (now.waiting < 3 && !compaction_failure_) return compaction_failure_;
@@ -257,22 +257,22 @@ Status LsmEngine::wait_for_room() {
   }
 }
 
-WriteDebt LsmEngine::debt() const {
-  WriteDebt debt;
-  debt.memtable_bytes = options_.memtable_bytes;
-  debt.flushed_bytes = flush_progress_.load(std::memory_order_relaxed);
+WriteBacklog LsmEngine::backlog() const {
+  WriteBacklog result;
+  result.memtable_bytes = options_.memtable_bytes;
+  result.flushed_bytes = flush_progress_.load(std::memory_order_relaxed);
   const rt::EpochDomain::Guard guard(epochs_);
   const ReadState& state = *fast_read_state_.load(std::memory_order_seq_cst);
-  debt.active_bytes = state.active->memory_usage();
-  debt.waiting = state.immutables.size();
-  for (const auto& memtable : state.immutables) debt.waiting_bytes += memtable->memory_usage();
-  debt.level0_tables = state.version->levels[0].size();
-  return debt;
+  result.active_bytes = state.active->memory_usage();
+  result.waiting = state.immutables.size();
+  for (const auto& memtable : state.immutables) result.waiting_bytes += memtable->memory_usage();
+  result.level0_tables = state.version->levels[0].size();
+  return result;
 }
 
 void LsmEngine::update_pressure() {
-  const WriteDebt now = debt();
-  Pressure pressure = now.waiting > 0 || pace_of(now).paused() ? Pressure::kDebt : Pressure::kNone;
+  const WriteBacklog now = backlog();
+  Pressure pressure = now.waiting > 0 || pace_of(now).paused() ? Pressure::kBacklog : Pressure::kNone;
   if (!upkeep_failure_ || !flush_failure_) pressure = Pressure::kFailure;
   pressure_.store(pressure, std::memory_order_relaxed);
 }

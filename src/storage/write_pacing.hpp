@@ -9,7 +9,7 @@
 namespace ldb::storage {
 
 /// What writers have left for the background to do.
-struct WriteDebt {
+struct WriteBacklog {
   std::size_t memtable_bytes = 1;  ///< of a full one
   std::size_t active_bytes = 0;
   std::size_t waiting = 0;        ///< memtables that wait for their flush or are being flushed
@@ -27,29 +27,30 @@ struct WritePace {
   bool stalled() const { return stop || (paused() && writes_per_pause <= 16); }
 };
 
-/// A pause for some writer every N writes, N falling by halves as the debt grows: so writers settle at the speed of what happens
-/// behind them, whatever it is, and do not run into a wall at full speed. Debts are counted in bytes that the flush has still
+/// A pause for some writer every N writes, N falling by halves as the backlog grows: so writers settle at the speed of what
+/// happens behind them, whatever it is, and do not run into a wall at full speed. It is counted in bytes that the flush has still
 /// before it, since a count of memtables changes too late and by too much.
-inline WritePace pace_of(const WriteDebt& debt) {
-  constexpr double kSlowBacklog = 1.25;  // memtables still to be flushed, the active one included
-  constexpr double kMostBacklog = 3;
+inline WritePace pace_of(const WriteBacklog& backlog) {
+  constexpr double kSlowUnflushed = 1.25;  // memtables still to be flushed, the active one included
+  constexpr double kMostUnflushed = 3;
   constexpr double kSlowMemory = 3;  // memtables in memory; the budget has room for four
   constexpr double kMostMemory = 3.9;
   constexpr double kSlowTables = 12;
   constexpr double kMostTables = 24;
   constexpr double kFastest = 11;  // 2^11 writes
   const auto memtables = [&](std::size_t bytes) {
-    return static_cast<double>(bytes) / static_cast<double>(std::max<std::size_t>(debt.memtable_bytes, 1));
+    return static_cast<double>(bytes) / static_cast<double>(std::max<std::size_t>(backlog.memtable_bytes, 1));
   };
   const auto degree = [](double value, double slow, double most) { return std::clamp((value - slow) / (most - slow), 0.0, 1.0); };
-  const double in_memory = memtables(debt.active_bytes + debt.waiting_bytes);
-  const double backlog = memtables(debt.active_bytes + debt.waiting_bytes - std::min(debt.waiting_bytes, debt.flushed_bytes));
-  const auto tables = static_cast<double>(debt.level0_tables);
+  const double in_memory = memtables(backlog.active_bytes + backlog.waiting_bytes);
+  const double unflushed =
+      memtables(backlog.active_bytes + backlog.waiting_bytes - std::min(backlog.waiting_bytes, backlog.flushed_bytes));
+  const auto tables = static_cast<double>(backlog.level0_tables);
   WritePace pace;
-  pace.stop = debt.waiting >= 4 || (debt.waiting >= 3 && in_memory >= kMostMemory) || tables >= kMostTables;
-  const double worst =
-      std::max({debt.waiting == 0 ? 0 : degree(backlog, kSlowBacklog, kMostBacklog),
-                debt.waiting == 0 ? 0 : degree(in_memory, kSlowMemory, kMostMemory), degree(tables, kSlowTables, kMostTables)});
+  pace.stop = backlog.waiting >= 4 || (backlog.waiting >= 3 && in_memory >= kMostMemory) || tables >= kMostTables;
+  const double worst = std::max({backlog.waiting == 0 ? 0 : degree(unflushed, kSlowUnflushed, kMostUnflushed),
+                                 backlog.waiting == 0 ? 0 : degree(in_memory, kSlowMemory, kMostMemory),
+                                 degree(tables, kSlowTables, kMostTables)});
   if (worst > 0) pace.writes_per_pause = static_cast<std::uint64_t>(std::exp2(kFastest * (1 - worst)));
   return pace;
 }

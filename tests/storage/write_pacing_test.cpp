@@ -1,4 +1,4 @@
-// The pace that writers are given for a debt.
+// The pace that writers are given for a backlog.
 #include "storage/write_pacing.hpp"
 
 #include <catch2/catch.hpp>
@@ -8,45 +8,45 @@ namespace {
 
 constexpr std::size_t kMemtable = 1 << 20;
 
-WriteDebt debt_of(std::size_t waiting, double active, double flushed = 0) {
-  WriteDebt debt;
-  debt.memtable_bytes = kMemtable;
-  debt.active_bytes = static_cast<std::size_t>(active * kMemtable);
-  debt.waiting = waiting;
-  debt.waiting_bytes = waiting * kMemtable;
-  debt.flushed_bytes = static_cast<std::size_t>(flushed * kMemtable);
-  return debt;
+WriteBacklog backlog_of(std::size_t waiting, double active, double flushed = 0) {
+  WriteBacklog backlog;
+  backlog.memtable_bytes = kMemtable;
+  backlog.active_bytes = static_cast<std::size_t>(active * kMemtable);
+  backlog.waiting = waiting;
+  backlog.waiting_bytes = waiting * kMemtable;
+  backlog.flushed_bytes = static_cast<std::size_t>(flushed * kMemtable);
+  return backlog;
 }
 
 TEST_CASE("Writers that are not ahead of the background are not paused") {
-  CHECK_FALSE(pace_of(debt_of(0, 0)).paused());
-  CHECK_FALSE(pace_of(debt_of(0, 1)).paused());  // about to be replaced; nothing waits
-  CHECK_FALSE(pace_of(debt_of(1, 0.2)).paused());
-  CHECK_FALSE(pace_of(debt_of(1, 0.9, 0.8)).paused());  // the flush is as far as the writers
-  WriteDebt tables;
+  CHECK_FALSE(pace_of(backlog_of(0, 0)).paused());
+  CHECK_FALSE(pace_of(backlog_of(0, 1)).paused());  // about to be replaced; nothing waits
+  CHECK_FALSE(pace_of(backlog_of(1, 0.2)).paused());
+  CHECK_FALSE(pace_of(backlog_of(1, 0.9, 0.8)).paused());  // the flush is as far as the writers
+  WriteBacklog tables;
   tables.level0_tables = 12;
   CHECK_FALSE(pace_of(tables).paused());
   CHECK_FALSE(pace_of(tables).stop);
 }
 
-TEST_CASE("The more debt, the more pauses; they reach one a write before writers are stopped") {
+TEST_CASE("The more backlog, the more pauses; they reach one a write before writers are stopped") {
   std::uint64_t last = UINT64_MAX;
   for (double active = 0; active < 0.89; active += 0.05) {
-    const WritePace pace = pace_of(debt_of(2, active));
+    const WritePace pace = pace_of(backlog_of(2, active));
     REQUIRE(pace.paused());
     CHECK_FALSE(pace.stop);
     CHECK(pace.writes_per_pause <= last);
     last = pace.writes_per_pause;
   }
-  const WritePace full = pace_of(debt_of(3, 0));
+  const WritePace full = pace_of(backlog_of(3, 0));
   CHECK_FALSE(full.stop);
   CHECK(full.writes_per_pause == 1);
   CHECK(full.stalled());
   last = UINT64_MAX;
   for (std::size_t tables = 13; tables < 24; ++tables) {
-    WriteDebt debt;
-    debt.level0_tables = tables;
-    const WritePace pace = pace_of(debt);
+    WriteBacklog backlog;
+    backlog.level0_tables = tables;
+    const WritePace pace = pace_of(backlog);
     REQUIRE(pace.paused());
     CHECK_FALSE(pace.stop);
     CHECK(pace.writes_per_pause < last);
@@ -54,17 +54,17 @@ TEST_CASE("The more debt, the more pauses; they reach one a write before writers
   }
 }
 
-TEST_CASE("What the flush under way has behind it is not counted as debt, but its memory is") {
-  CHECK(pace_of(debt_of(2, 0.5, 1)).writes_per_pause > pace_of(debt_of(2, 0.5)).writes_per_pause);
-  CHECK(pace_of(debt_of(3, 0.8, 3)).writes_per_pause < pace_of(debt_of(3, 0.1, 3)).writes_per_pause);
-  CHECK(pace_of(debt_of(1, 0, 2)).writes_per_pause == 0);  // numbers of different moments
+TEST_CASE("What the flush under way has behind it is not counted as backlog, but its memory is") {
+  CHECK(pace_of(backlog_of(2, 0.5, 1)).writes_per_pause > pace_of(backlog_of(2, 0.5)).writes_per_pause);
+  CHECK(pace_of(backlog_of(3, 0.8, 3)).writes_per_pause < pace_of(backlog_of(3, 0.1, 3)).writes_per_pause);
+  CHECK(pace_of(backlog_of(1, 0, 2)).writes_per_pause == 0);  // numbers of different moments
 }
 
 TEST_CASE("Writers are stopped when memory or level 0 is full") {
-  CHECK(pace_of(debt_of(3, 0.95)).stop);
-  CHECK(pace_of(debt_of(3, 0.95, 2.9)).stop);
-  CHECK(pace_of(debt_of(4, 0)).stop);
-  WriteDebt tables;
+  CHECK(pace_of(backlog_of(3, 0.95)).stop);
+  CHECK(pace_of(backlog_of(3, 0.95, 2.9)).stop);
+  CHECK(pace_of(backlog_of(4, 0)).stop);
+  WriteBacklog tables;
   tables.level0_tables = 24;
   CHECK(pace_of(tables).stop);
   CHECK(pace_of(tables).stalled());

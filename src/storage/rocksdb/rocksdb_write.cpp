@@ -283,7 +283,8 @@ Status RocksDbEngine::add_run(const std::string& path, std::uint64_t sequence) {
     run.options.move_files = true;
     run.options.write_global_seqno = false;  // an attempt that is refused must leave the files as they are
   }
-  // It refuses, before anything has happened, when a flush of its own that it waits for meets another one.
+  // A build with assertions answers TryAgain when a memtable still overlaps a run after the flush that was to make room for it;
+  // it looks before it changes the set of tables.
   rocksdb::Status ingested = rocksdb::Status::TryAgain();
   for (int attempt = 0; attempt < kMaxIngestAttempts && ingested.IsTryAgain(); ++attempt) {
     if (attempt > 0) rt::sleep_for(rt::kMillisecond);
