@@ -23,7 +23,10 @@ std::string text_block(Random& random, std::size_t bytes) {
 
 std::string binary_block(Random& random, std::size_t bytes) {
   std::string block;
-  while (block.size() < bytes) block.append(1 + random.below(8), static_cast<char>(random.below(256)));
+  while (block.size() < bytes) {
+    const std::uint64_t run = 1 + random.below(8);
+    block.append(run, static_cast<char>(random.below(256)));
+  }
   return block;
 }
 
@@ -88,7 +91,7 @@ TEST_CASE("Blocks like those the dictionary was made of carry no code of their o
   CHECK(*decompress(stored, decompressor->get()) == other);
 }
 
-TEST_CASE("A dictionary costs little on what it was made of, and anything comes back whole") {
+TEST_CASE("A dictionary that does not help is not used, and anything comes back whole") {
   Random random(4);
   const auto empty_runs = [](Random& r, std::size_t bytes) { return std::string(bytes, static_cast<char>(r.below(3))); };
   const auto noise = [](Random& r, std::size_t bytes) {
@@ -114,6 +117,8 @@ TEST_CASE("A dictionary costs little on what it was made of, and anything comes 
       Compressor with(level);
       const Compressor without(level);
       const std::string dictionary = with.train(make(made_of, 64));
+      if (made_of == 0) CHECK_FALSE(dictionary.empty());
+      if (made_of == 3) CHECK(dictionary.empty());  // nothing helps with noise
       std::unique_ptr<const Decompressor> decompressor;
       if (!dictionary.empty()) {
         auto created = Decompressor::create(dictionary);
@@ -125,7 +130,7 @@ TEST_CASE("A dictionary costs little on what it was made of, and anything comes 
         const auto contents = make(kind, 20);
         const std::size_t plain = compressed_size(without, nullptr, contents);
         const std::size_t packed = compressed_size(with, decompressor.get(), contents);
-        if (kind == made_of) CHECK(packed <= plain + plain / 8);
+        if (kind == made_of) CHECK(packed <= plain + plain / 50);
       }
     }
   }

@@ -19,12 +19,15 @@ class Compressor {
   explicit Compressor(int level);
   ~Compressor();
 
-  /// Makes a dictionary from blocks that are typical of those to come. Empty when there is too little to learn from.
+  /// Makes a dictionary from blocks that are typical of those to come. Empty, and none is used, when there is too little to learn
+  /// from or it would not make them smaller.
   std::string train(const std::vector<std::string>& samples);
   /// False when the contents do not shrink by an eighth; `out` is undefined then.
   bool compress(std::string_view contents, std::string& out) const;
 
  private:
+  bool saves(const std::vector<std::string>& samples, std::size_t skip) const;
+
   struct Dictionary;
   const int level_;
   std::unique_ptr<Dictionary> dictionary_;
