@@ -26,14 +26,12 @@ class RocksDbStore final : public Store {
     table.block_cache = rocksdb::NewLRUCache(config.cache_bytes);
     if (tuned) {
       table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
-      // As ldb: the deepest level is compressed, and those above it except the first two.
+      // As ldb: every level.
       options.compression = rocksdb::kZSTD;
       options.compression_opts.level = 1;
       options.bottommost_compression = rocksdb::kZSTD;
       options.bottommost_compression_opts.level = 1;
       options.bottommost_compression_opts.enabled = true;
-      options.compression_per_level = {rocksdb::kNoCompression, rocksdb::kNoCompression, rocksdb::kZSTD, rocksdb::kZSTD,
-                                       rocksdb::kZSTD,          rocksdb::kZSTD,          rocksdb::kZSTD};
     }
     options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
     rocksdb::DB* db = nullptr;

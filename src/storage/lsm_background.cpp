@@ -123,10 +123,10 @@ void LsmEngine::remove_obsolete_files() {
   }
 }
 
-TableOptions LsmEngine::table_options(bool compressed) const {
+TableOptions LsmEngine::table_options() const {
   TableOptions result;
   result.block_bytes = options_.block_bytes;
-  result.compression_level = compressed ? options_.compression_level : 0;
+  result.compression_level = options_.compression_level;
   result.bloom_bits_per_key = options_.bloom_bits_per_key;
   return result;
 }
@@ -197,7 +197,7 @@ Status LsmEngine::write_memtables(const std::vector<std::shared_ptr<Memtable>>& 
   TableSetWriter::Options writer_options;
   writer_options.file_system = &fs_;
   writer_options.directory = directory_;
-  writer_options.table = table_options(false);
+  writer_options.table = table_options();
   writer_options.new_number = [this] { return next_file_number_.fetch_add(1); };
   writer_options.tombstones = sieve.surviving_tombstones();
   TableSetWriter writer(std::move(writer_options));

@@ -65,7 +65,6 @@ struct LsmEngine::Compaction {
   std::unique_ptr<FragmentedTombstones> tombstones;  ///< null: none
   std::vector<std::uint64_t> views;
   const CollectionPolicy* policy = nullptr;
-  bool compressed = false;
   std::size_t piece_count = 0;
 
   rt::Mutex mutex;
@@ -139,7 +138,6 @@ Status LsmEngine::write_compaction(const CompactionJob& job, VersionEdit& edit) 
     rt::MutexLock lock(mutex_);
     compaction->version = read_state()->version;
     compaction->policy = policy_;
-    compaction->compressed = picker_.compressed(*compaction->version, job.output_level);
   }
   compaction->views = views_.list(published_);
   const auto cuts = find_cuts(job, target_table_bytes(), options_.max_subcompactions);
@@ -219,7 +217,7 @@ Status LsmEngine::compact_piece(const Compaction& compaction, const std::optiona
   TableSetWriter::Options writer_options;
   writer_options.file_system = &fs_;
   writer_options.directory = directory_;
-  writer_options.table = table_options(compaction.compressed);
+  writer_options.table = table_options();
   writer_options.table.rate_limiter = rate_limiter_.get();
   writer_options.target_bytes = target_table_bytes();
   writer_options.new_number = [this] { return next_file_number_.fetch_add(1); };
@@ -251,8 +249,8 @@ std::uint64_t LsmEngine::target_table_bytes() const {
   return std::clamp<std::uint64_t>(options_.memtable_bytes, 1 << 20, 64 << 20);
 }
 
-/// Compacts the range of one level on the caller's thread; false when there is nothing (more) to do in it. `written_since`: number
-/// of the first table that the whole call may have made.
+/// Compacts the range of one level on the caller's thread; false when there is nothing (more) to do in it. `written_since`:
+/// number of the first table that the whole call may have made.
 Result<bool> LsmEngine::compact_level_range(int level, const KeyRange& range, std::uint64_t written_since) {
   rt::MutexLock lock(mutex_);
   while (compaction_running_) {

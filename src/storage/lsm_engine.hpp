@@ -153,7 +153,7 @@ class LsmEngine final : public StorageEngine {
   void note_failure(Status& where, const Status& status, std::string_view what) LDB_REQUIRES(mutex_);
   void set_read_state(std::shared_ptr<const ReadState> state) LDB_REQUIRES(mutex_);
   void update_pressure() LDB_REQUIRES(mutex_);
-  TableOptions table_options(bool compressed) const;
+  TableOptions table_options() const;
 
   // lsm_ingest.cpp
   Status build_run(SortedSource& source, std::uint64_t sequence, std::vector<TableMeta>& tables);

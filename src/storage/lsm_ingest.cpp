@@ -78,7 +78,7 @@ Status LsmEngine::build_run(SortedSource& source, std::uint64_t sequence, std::v
   TableSetWriter::Options options;
   options.file_system = &fs_;
   options.directory = directory_;
-  options.table = table_options(true);
+  options.table = table_options();
   options.target_bytes = target_table_bytes();
   options.new_number = [this] { return next_file_number_.fetch_add(1); };
   TableSetWriter writer(std::move(options));

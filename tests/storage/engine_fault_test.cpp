@@ -124,6 +124,7 @@ TEST_CASE("A flush on a full disk fails, and the engine goes on in its log once 
   EngineOptions options = small_options(fs);
   options.log_segment_bytes = 64 << 10;
   options.memtable_bytes = 1 << 20;
+  options.compression_level = 0;
   auto engine = open_lsm_engine("db", options).value();
   // Enough for a flush to want a log segment of its own behind it, not enough for one to be prepared in advance.
   for (int i = 0; i < 20; ++i) put(*engine, "key" + std::to_string(i), std::string(400, 'v'), SyncPolicy::kOs);

@@ -40,12 +40,15 @@ CompactionPicker::Shape CompactionPicker::shape(const Version& version) const {
   return shape;
 }
 
-bool CompactionPicker::compressed(const Version& version, int level) const {
-  return compress_ && level > 0 && (level == kLevels - 1 || level > shape(version).base_level);
+double CompactionPicker::score_level0(const Version& version) const {
+  const std::size_t tables = version.levels[0].size();
+  // Every compaction rewrites the base level, so level 0 gathers more than is there, within reason: reads ask all of its tables.
+  const bool worth_it = version.level_bytes(0) >= 2 * version.level_bytes(shape(version).base_level);
+  return static_cast<double>(tables) / static_cast<double>(worth_it ? kLevel0Trigger : kLevel0Most);
 }
 
 double CompactionPicker::score(const Version& version, int level) const {
-  if (level == 0) return static_cast<double>(version.levels[0].size()) / static_cast<double>(kLevel0Trigger);
+  if (level == 0) return score_level0(version);
   if (level >= kLevels - 1) return 0;
   const std::uint64_t bytes = version.level_bytes(level);
   if (bytes == 0) return 0;
@@ -69,8 +72,8 @@ std::optional<CompactionJob> CompactionPicker::pick(const Version& version) {
 
 bool CompactionPicker::may_move(const Version& version, const TableMeta& table, int output_level) const {
   if (!version.overlapping(output_level, &table.smallest, &table.largest).empty()) return false;
-  // A table from the levels that are not compressed is rewritten when it comes to those that are.
-  if (compressed(version, output_level) && !table.compressed) return false;
+  // From a time when the option was off: written anew rather than kept as it is for ever.
+  if (compress_ && !table.compressed) return false;
   // What lies two levels down would have to be merged at once later.
   if (output_level + 1 >= kLevels) return true;
   std::uint64_t grandparents = 0;

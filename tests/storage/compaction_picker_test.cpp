@@ -1,0 +1,106 @@
+// What is compacted, and when: the policy, without files.
+#include <catch2/catch.hpp>
+
+#include "storage/compaction/compaction_picker.hpp"
+
+namespace ldb::storage {
+namespace {
+
+constexpr std::uint64_t kBase = 512 << 20;
+constexpr std::uint64_t kMiB = 1 << 20;
+
+/// A tree made of descriptions of tables.
+struct Tree {
+  Version version;
+  std::uint64_t numbers = 0;
+  const std::shared_ptr<ObsoleteTables> obsolete = std::make_shared<ObsoleteTables>();
+
+  void add(int level, std::string smallest, std::string largest, std::uint64_t bytes, bool compressed = true) {
+    TableMeta meta;
+    meta.number = ++numbers;
+    meta.file_size = bytes;
+    meta.smallest = std::move(smallest);
+    meta.largest = std::move(largest);
+    meta.compressed = compressed;
+    auto& tables = version.levels[static_cast<std::size_t>(level)];
+    tables.insert(level == 0 ? tables.begin() : tables.end(), std::make_shared<TableFile>(std::move(meta), obsolete));
+  }
+};
+
+}  // namespace
+
+TEST_CASE("Level 0 is merged at four tables when they outweigh what they are merged with, else at eight") {
+  Tree tree;
+  CompactionPicker picker(kBase, true);
+  const std::uint64_t base_table = GENERATE(0, 40, 41, 400) * kMiB;
+  if (base_table > 0) tree.add(kLevels - 1, "a", "z", base_table);
+  const bool light = base_table <= 40 * kMiB;
+  std::size_t tables = 0;
+  for (; tables < 3; ++tables) tree.add(0, "a", "z", 20 * kMiB);
+  CHECK_FALSE(picker.pick(tree.version));
+  tree.add(0, "a", "z", 20 * kMiB);
+  CHECK(picker.pick(tree.version).has_value() == light);
+  if (!light) {
+    const bool soon = base_table <= 70 * kMiB;  // a fifth table makes them twice as heavy
+    for (++tables; tables < 7; ++tables) tree.add(0, "a", "z", 20 * kMiB);
+    CHECK(picker.pick(tree.version).has_value() == soon);
+    tree.add(0, "a", "z", 20 * kMiB);
+  }
+  const auto job = picker.pick(tree.version);
+  REQUIRE(job);
+  CHECK(job->level == 0);
+  CHECK(job->output_level == kLevels - 1);
+  CHECK(job->inputs.size() == tree.version.levels[0].size());
+  CHECK(job->below.size() == tree.version.levels[kLevels - 1].size());
+  CHECK_FALSE(job->move);
+}
+
+TEST_CASE("A table whose range nothing overlaps sinks as it is, unless it is from a time without compression") {
+  Tree tree;
+  CompactionPicker picker(kBase, true);
+  const bool compressed = GENERATE(true, false);
+  tree.add(kLevels - 1, "a", "az", kMiB);
+  for (const char* const key : {"b", "c", "d", "e"}) tree.add(0, key, std::string(key) + "z", kMiB, compressed);
+  const auto job = picker.pick(tree.version);
+  REQUIRE(job);
+  CHECK(job->move == compressed);
+  if (compressed) {
+    REQUIRE(job->inputs.size() == 1);
+    CHECK(job->inputs[0]->meta.smallest == "b");  // the oldest
+  } else {
+    CHECK(job->inputs.size() == 4);
+  }
+  CHECK(job->below.empty());
+}
+
+TEST_CASE("Nothing is picked whose tables are being compacted") {
+  Tree tree;
+  CompactionPicker picker(kBase, true);
+  for (int i = 0; i < 8; ++i) tree.add(0, "a", "z", kMiB);
+  tree.add(kLevels - 1, "a", "m", 2 * kMiB);
+  REQUIRE(picker.pick(tree.version));
+  const bool input = GENERATE(true, false);
+  const TablePtr& busy = input ? tree.version.levels[0][3] : tree.version.levels[kLevels - 1][0];
+  busy->being_compacted = true;
+  CHECK_FALSE(picker.pick(tree.version));
+}
+
+TEST_CASE("The tree grows upwards from its deepest level, a tenth a level, down to the base size") {
+  Tree tree;
+  CompactionPicker picker(kBase, true);
+  CHECK(picker.shape(tree.version).base_level == kLevels - 1);
+  tree.add(kLevels - 1, "a", "z", 20 * kBase);
+  CHECK(picker.shape(tree.version).base_level == kLevels - 3);
+  CHECK(picker.shape(tree.version).target_bytes[kLevels - 2] == 2 * kBase);
+  CHECK(picker.shape(tree.version).target_bytes[kLevels - 3] == kBase);
+  // A level above its size gives a table to the one below.
+  tree.add(kLevels - 2, "a", "m", 2 * kBase);
+  tree.add(kLevels - 2, "n", "z", kBase / 2);
+  const auto job = picker.pick(tree.version);
+  REQUIRE(job);
+  CHECK(job->level == kLevels - 2);
+  CHECK(job->output_level == kLevels - 1);
+  CHECK(job->inputs.size() == 1);
+}
+
+}  // namespace ldb::storage
