@@ -39,11 +39,15 @@ class WritableFile {
   /// Reserves space up to `size_bytes`, so that writes below it neither grow the file nor need a metadata sync. Contents read as
   /// zero.
   virtual Status preallocate(std::uint64_t size_bytes) = 0;
+  /// Has what was appended since the last time on its way to the disk, without waiting for it, so that the sync() to come has
+  /// little left to write and does not hold up those of other files. A hint.
+  virtual void write_back() {}
   /// Makes contents (and the size) durable. After a failure never retry on the same file: the kernel may have dropped the pages.
   virtual Status sync() = 0;
   virtual Status truncate(std::uint64_t size_bytes) = 0;
   /// The first `size_bytes`, which must have been preallocated; may outlive the file object, but nothing may truncate the file
-  /// below it meanwhile. Null where there is no mapping or a store into it could fail (it would kill the process): use write_at().
+  /// below it meanwhile. Null where there is no mapping or a store into it could fail (it would kill the process): use
+  /// write_at().
   virtual std::unique_ptr<FileMapping> map(std::uint64_t size_bytes) {
     (void)size_bytes;
     return nullptr;

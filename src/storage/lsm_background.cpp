@@ -11,6 +11,7 @@
 namespace ldb::storage {
 namespace {
 
+constexpr std::string_view kCannotPrepare = "cannot prepare the log; it will be tried again";
 constexpr std::int64_t kRetryNs = 100 * rt::kMillisecond;
 constexpr std::uint64_t kMaxManifestBytes = 4 << 20;
 
@@ -205,6 +206,7 @@ Status LsmEngine::write_memtables(const std::vector<std::shared_ptr<Memtable>>& 
   LDB_TRY(sift(*merged, sieve, writer, [&](std::uint64_t seen) {
     const double part = static_cast<double>(seen) / static_cast<double>(entries);
     flush_progress_.store(static_cast<std::uint64_t>(part * static_cast<double>(bytes)), std::memory_order_relaxed);
+    prepare_log();
   }));
   LDB_ASSIGN_OR_RETURN(auto tables, writer.finish());
   for (TableMeta& table : tables) edit.added.push_back({0, std::move(table)});
@@ -243,7 +245,7 @@ void LsmEngine::run_log_upkeep() {
   const Status status = upkeep_log();
   tell_error(status);
   rt::MutexLock lock(mutex_);
-  note_failure(upkeep_failure_, status, "cannot prepare the log; it will be tried again");
+  note_failure(upkeep_failure_, status, kCannotPrepare);
   if (!status) upkeep_wanted_ = true;
   upkeep_running_ = false;
   task_done();
@@ -264,6 +266,20 @@ Status LsmEngine::upkeep_log() {
     LDB_TRY(install(edit, 0));
   }
   return log_->wants_next() ? log_->prepare_next() : Status();
+}
+
+void LsmEngine::prepare_log() {
+  if (!log_->wants_next()) return;
+  {
+    rt::MutexLock lock(mutex_);
+    if (!upkeep_failure_) return;  // it will be tried again, but not by us
+  }
+  const Status status = log_->prepare_next();
+  if (status) return;
+  tell_error(status);
+  rt::MutexLock lock(mutex_);
+  note_failure(upkeep_failure_, status, kCannotPrepare);
+  upkeep_wanted_ = true;
 }
 
 void LsmEngine::release_log(LogPosition position) {

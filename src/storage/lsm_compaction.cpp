@@ -232,8 +232,11 @@ Status LsmEngine::compact_piece(const Compaction& compaction, const std::optiona
   for (lower ? merged->seek(*lower, kFirstTag) : merged->seek_to_first(); merged->valid(); merged->next()) {
     if (upper && merged->key() >= *upper) break;
     if ((++steps & 0x3ff) == 0) {
-      rt::MutexLock lock(mutex_);
-      if (stopping_) return Status(StatusCode::kAborted, "engine is closing");
+      {
+        rt::MutexLock lock(mutex_);
+        if (stopping_) return Status(StatusCode::kAborted, "engine is closing");
+      }
+      prepare_log();
     }
     const EntrySieve::Verdict verdict = sieve.judge(merged->key(), merged->tag(), merged->value());
     if (!verdict.keep) continue;

@@ -149,6 +149,8 @@ class LsmEngine final : public StorageEngine {
   /// Makes the edit durable and current. `flushed`: how many of the oldest immutable memtables it replaces.
   Status install(VersionEdit& edit, std::size_t flushed);
   Status upkeep_log();
+  /// For long tasks, now and then: when these hold all threads, the log's next segment would come too late for writers.
+  void prepare_log();
   void remove_obsolete_files();
   void note_failure(Status& where, const Status& status, std::string_view what) LDB_REQUIRES(mutex_);
   void set_read_state(std::shared_ptr<const ReadState> state) LDB_REQUIRES(mutex_);

@@ -144,6 +144,13 @@ class PosixWritableFile final : public WritableFile {
     return fill_with_zeros(size_bytes);
   }
 
+  void write_back() override {
+    if (!usable() || position_ <= written_back_) return;
+    const std::uint64_t size = position_ - written_back_;
+    (void)::sync_file_range(fd_.get(), static_cast<off_t>(written_back_), static_cast<off_t>(size), SYNC_FILE_RANGE_WRITE);
+    written_back_ = position_;
+  }
+
   Status sync() override {
     LDB_TRY(usable());
     if (retry([&] { return ::fdatasync(fd_.get()); }) == 0) return {};
@@ -194,6 +201,7 @@ class PosixWritableFile final : public WritableFile {
   const std::string path_;
   Descriptor fd_;
   std::uint64_t position_;
+  std::uint64_t written_back_ = 0;
   std::uint64_t allocated_ = 0;  // by preallocate(), in blocks that exist
   Status failed_sync_;
 };

@@ -8,6 +8,7 @@ namespace ldb::storage {
 namespace {
 
 constexpr std::size_t kWriteBytes = 256 << 10;
+constexpr std::uint64_t kWriteBackBytes = 1 << 20;
 constexpr std::uint64_t kPartitionBlocks = 256;
 constexpr std::size_t kSampleBlocks = 64;
 constexpr std::size_t kMaxSampleBytes = 1 << 20;
@@ -142,6 +143,10 @@ Status TableBuilder::write_out(bool all) {
   if (options_.rate_limiter != nullptr) options_.rate_limiter->take(buffer_.size());
   LDB_TRY(file_->append(buffer_));
   buffer_.clear();
+  if (offset_ >= write_back_at_) {
+    file_->write_back();
+    write_back_at_ = offset_ + kWriteBackBytes;
+  }
   return {};
 }
 

@@ -71,6 +71,7 @@ class TableBuilder {
   BlockHandle dictionary_;
   std::string buffer_;
   std::uint64_t offset_ = 0;  // of the end of buffer_
+  std::uint64_t write_back_at_ = 0;
   std::uint64_t blocks_ = 0;
   std::uint64_t key_bytes_ = 0;
   std::uint64_t value_bytes_ = 0;

@@ -131,7 +131,7 @@ Status Log::prepare_next() {
 
 bool Log::wants_next() const {
   rt::MutexLock lock(mutex_);
-  return !prepared_.file && written_.offset > options_.segment_bytes / 2;
+  return !prepared_.file && written_.offset > next_wanted_at();
 }
 
 void Log::encode(RecordType type, std::uint8_t flags, std::uint64_t sequence, std::uint64_t body_checksum,

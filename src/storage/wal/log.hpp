@@ -57,7 +57,8 @@ class Log {
   /// Creates the segment after the current one ahead of time, so that no writer has to wait for it. kNoSpace when the disk is
   /// full; may be called again.
   Status prepare_next();
-  bool wants_next() const;  ///< the current segment is half full and no next one is ready
+  bool wants_next() const;  ///< the current segment is used beyond next_wanted_at() and no next one is ready
+  std::uint64_t next_wanted_at() const { return options_.segment_bytes / 4; }
 
   LogPosition synced_end() const;
   /// The same for who copies the log: never right behind a seal, which needs the segment that it names.
