@@ -1,5 +1,7 @@
 #include "ldb/transaction.hpp"
 
+#include "txn/key_value_rows.hpp"
+
 namespace ldb {
 
 Transaction::Transaction(std::unique_ptr<RowTransaction> rows, std::unique_ptr<SqlSession> session, Replicator& replicator)
@@ -19,11 +21,11 @@ Result<ResultSet> Transaction::execute_with(std::string_view sql, std::span<cons
   return last;
 }
 
-Status Transaction::put(std::string_view key, std::string_view value) { return internal::kv_put(*rows_, key, value); }
-Result<std::optional<std::string>> Transaction::get(std::string_view key) { return internal::kv_get(*rows_, key); }
-Status Transaction::erase(std::string_view key) { return internal::kv_erase(*rows_, key); }
+Status Transaction::put(std::string_view key, std::string_view value) { return key_value::put(*rows_, key, value); }
+Result<std::optional<std::string>> Transaction::get(std::string_view key) { return key_value::get(*rows_, key); }
+Status Transaction::erase(std::string_view key) { return key_value::erase(*rows_, key); }
 Result<std::vector<KeyValuePair>> Transaction::scan(const KeyRange& range, std::size_t limit) {
-  return internal::kv_scan(*rows_, range, limit);
+  return key_value::scan(*rows_, range, limit);
 }
 
 Result<VersionVector> Transaction::seen() const { return replicator_->applied(&rows_->view()); }

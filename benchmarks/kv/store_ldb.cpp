@@ -90,14 +90,7 @@ class LdbNodeStore final : public Store {
   void put(std::string_view key, std::string_view value, bool sync) override {
     check(node_->kv().put(key, value, sync ? ldb::SyncPolicy::kSync : ldb::SyncPolicy::kOs));
   }
-  void put_batch(const std::vector<Pair>& pairs) override {
-    ldb::TransactionOptions options;
-    options.sync = ldb::SyncPolicy::kOs;
-    auto transaction = node_->begin(options);
-    check(transaction.error());
-    for (const auto& [key, value] : pairs) check(transaction->put(key, value));
-    check(transaction->commit().error());
-  }
+  void put_batch(const std::vector<Pair>& pairs) override { check(node_->kv().put_all(pairs, ldb::SyncPolicy::kOs)); }
   bool get(std::string_view key, std::string& value) override {
     auto found = node_->kv().get(key);
     check(found.error());
@@ -106,10 +99,16 @@ class LdbNodeStore final : public Store {
     return true;
   }
   std::size_t scan(std::string_view key, std::size_t count, bool reverse) override {
-    if (reverse) fail("the key-value interface has no reverse scan");
-    auto pairs = node_->kv().scan({std::string(key), std::nullopt}, count);
-    check(pairs.error());
-    return pairs->size();
+    std::size_t seen = 0;
+    // The bound behind a key that is there is that key and a zero byte.
+    const ldb::KeyRange range =
+        reverse ? ldb::KeyRange{std::nullopt, std::string(key) + '\0'} : ldb::KeyRange{std::string(key), std::nullopt};
+    check(node_->kv().for_each(range, reverse, [&](std::string_view k, std::string_view v) {
+      touch(k);
+      touch(v);
+      return ++seen < count;
+    }));
+    return seen;
   }
   void settle() override {
     check(node_->storage().flush());

@@ -139,7 +139,7 @@ class Runner {
   void scans(Store& store) {
     for (const bool reverse : {false, true}) {
       const std::string name = reverse ? "seekrandom_reverse" : "seekrandom";
-      if (!wanted(name) || (reverse && engine_ == "ldb-node")) continue;
+      if (!wanted(name)) continue;
       std::mt19937_64 random(config_.seed + 7);
       timed(name, config_.scans, 1, [&](int, std::uint64_t) { store.scan(Key(random() % config_.entries), 50, reverse); });
     }

@@ -121,6 +121,12 @@ class RowTransaction {
   virtual void rollback() = 0;
 };
 
+/// What RowStore::put writes. Cells: all of the row's, ascending column id.
+struct WholeRow {
+  std::string key;
+  std::vector<CellWrite> cells;
+};
+
 /// One per node. Any thread.
 class RowStore {
  public:
@@ -128,9 +134,9 @@ class RowStore {
   virtual Result<std::unique_ptr<RowTransaction>> begin(const TransactionOptions& options) = 0;
   /// Image of the live row in the newest state: a transaction of its own, without the cost of one.
   virtual Result<std::optional<std::string>> get(TableId table, std::string_view key) = 0;
-  /// Writes a whole row over whatever is there, in a transaction of its own that meets no conflicts. For tables of ldb's own
-  /// data, which have no schema that must be checked; kInvalidArgument for others.
-  virtual Result<CommitOutcome> put(TableId table, std::string_view key, std::vector<CellWrite> cells, SyncPolicy sync) = 0;
+  /// Writes whole rows, each key once, over whatever is there, in a transaction of its own that meets no conflicts. For tables of
+  /// ldb's own data, which have no schema that must be checked; kInvalidArgument for others.
+  virtual Result<CommitOutcome> put(TableId table, std::vector<WholeRow> rows, SyncPolicy sync) = 0;
   /// Null until the SQL front end sets it during start; borrowed.
   virtual void set_indexer(RowIndexer* indexer) = 0;
   /// Writes the entries of `index` for every row of `table` and then marks the index ready on this node (survives restarts).

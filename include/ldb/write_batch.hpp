@@ -44,6 +44,8 @@ class WriteBatch {
     std::swap(has_commit_, other.has_commit_);
   }
 
+  /// Makes room for operations of so many bytes together: keys, values and up to 21 for each.
+  void reserve(std::size_t bytes) { bytes_.reserve(kCountBytes + bytes); }
   void put(std::string_view key, std::string_view value) {
     begin(static_cast<std::uint8_t>(Kind::kPut), key, value.size());
     add_bytes(value);

@@ -2,9 +2,8 @@
 #include <algorithm>
 
 #include "base/rt/rt.hpp"
-#include "ldb/key_value.hpp"
 #include "ldb/sql_frontend.hpp"
-#include "txn/row_image.hpp"
+#include "txn/key_value_rows.hpp"
 
 namespace ldb {
 namespace {
@@ -77,29 +76,6 @@ struct Command {
 
 constexpr DataType kBytes{TypeId::kBytea, -1, 0};
 constexpr int kMaxAttempts = 64;
-// As KeyValue has it (include/ldb/key_value.hpp); this module lies below it.
-constexpr std::size_t kMaxKeyBytes = 64 << 10;
-constexpr std::size_t kMaxValueBytes = (16 << 20) - 1024;
-
-Result<std::string> value_of(std::string_view image) {
-  RowImageReader reader;
-  LDB_TRY(reader.parse(image));
-  RowCell cell;
-  if (!reader.find(kKeyValueColumn, cell) || cell.is_null)
-    return Status(StatusCode::kCorruption, "key-value row without a value");
-  return std::string(cell.bytes);
-}
-
-Status put_pair(RowTransaction& transaction, const std::string& key, const std::string& value) {
-  if (key.size() > kMaxKeyBytes) return Status(StatusCode::kInvalidArgument, "key longer than 65536 bytes");
-  if (value.size() > kMaxValueBytes) return Status(StatusCode::kInvalidArgument, "value longer than 16 MiB less 1 KiB");
-  return transaction.upsert(kKeyValueTable, key, {{kKeyValueColumn, value}});
-}
-
-Status erase_pair(RowTransaction& transaction, const std::string& key) {
-  const Status status = transaction.erase(kKeyValueTable, key);
-  return status.code() == StatusCode::kNotFound ? Status() : status;
-}
 
 class KeyValueSession final : public SqlSession {
  public:
@@ -173,27 +149,23 @@ class KeyValueSession final : public SqlSession {
     std::vector<Value> values;
     std::uint64_t count = 1;
     if (command.verb == "GET") {
-      LDB_ASSIGN_OR_RETURN(const auto image, transaction.get(kKeyValueTable, command.arguments[0]));
-      if (image) {
-        LDB_ASSIGN_OR_RETURN(std::string value, value_of(*image));
-        values.emplace_back(Bytes{std::move(value)});
-      }
+      LDB_ASSIGN_OR_RETURN(auto value, key_value::get(transaction, command.arguments[0]));
+      if (value) values.emplace_back(Bytes{std::move(*value)});
       count = values.size();
     } else if (command.verb == "SCAN") {
       KeyRange range;
       if (!command.arguments.empty()) range.lower = command.arguments[0];
       if (command.arguments.size() > 1) range.upper = command.arguments[1];
-      LDB_ASSIGN_OR_RETURN(const auto cursor, transaction.scan(kKeyValueTable, range));
-      for (count = 0; cursor->valid(); cursor->next(), ++count) {
-        LDB_ASSIGN_OR_RETURN(std::string value, value_of(cursor->image()));
-        values.emplace_back(Bytes{std::string(cursor->key())});
-        values.emplace_back(Bytes{std::move(value)});
+      LDB_ASSIGN_OR_RETURN(auto pairs, key_value::scan(transaction, range, SIZE_MAX));
+      count = pairs.size();
+      for (KeyValuePair& pair : pairs) {
+        values.emplace_back(Bytes{std::move(pair.key)});
+        values.emplace_back(Bytes{std::move(pair.value)});
       }
-      LDB_TRY(cursor->status());
     } else if (command.verb == "PUT") {
-      LDB_TRY(put_pair(transaction, command.arguments[0], command.arguments[1]));
+      LDB_TRY(key_value::put(transaction, command.arguments[0], command.arguments[1]));
     } else {
-      LDB_TRY(erase_pair(transaction, command.arguments[0]));
+      LDB_TRY(key_value::erase(transaction, command.arguments[0]));
     }
     return ResultSet(columns_of(command.verb), std::move(values), command.verb + " " + std::to_string(count), count);
   }

@@ -160,7 +160,7 @@ std::uint64_t chain_hash(std::string_view payload, std::uint64_t previous_hash) 
 namespace {
 
 std::size_t estimated_size(const std::vector<RowWrite>& writes, const VersionVector& dependencies) {
-  std::size_t size = kHeaderSize + 20 + kHashSize + (dependencies.entries().size() + 1) * kMaxDependencySize;
+  std::size_t size = kHeaderSize + 20 + kHashSize + dependencies.entries().size() * kMaxDependencySize;
   for (const RowWrite& write : writes) {
     size += 1 + 8 + 10 + write.key.size() + kInsertImageHeader + 10;
     for (const CellWrite& cell : write.cells) size += 20 + (cell.value ? cell.value->size() : 0);
@@ -170,13 +170,15 @@ std::size_t estimated_size(const std::vector<RowWrite>& writes, const VersionVec
 
 }  // namespace
 
-CommitEncoder::CommitEncoder(const std::vector<RowWrite>& writes, const VersionVector& dependencies, WriteId provisional) {
+CommitEncoder::CommitEncoder(const std::vector<RowWrite>& writes, VersionVector dependencies, WriteId provisional) {
   const std::size_t capacity = estimated_size(writes, dependencies);
   payload_.reserve(capacity);
   put_u8(payload_, kVersion);
   payload_.resize(kHeaderSize);
   put_varint(payload_, writes.size());
   std::string body;
+  body.reserve(capacity / std::max<std::size_t>(writes.size(), 1));
+  view_.writes.reserve(writes.size());
   for (const RowWrite& write : writes) {
     WriteView view{write.kind, write.table, {}, write.birth, {}, 0, 0};
     const bool same_table = !view_.writes.empty() && view_.writes.back().table == write.table;
@@ -202,18 +204,18 @@ CommitEncoder::CommitEncoder(const std::vector<RowWrite>& writes, const VersionV
   }
   LDB_CHECK(payload_.capacity() >= capacity && payload_.size() <= capacity);
   view_.payload = payload_;
-  view_.dependencies = dependencies;
+  view_.dependencies = std::move(dependencies);
   view_.dot.origin = provisional.origin;
   view_.stamp = provisional.stamp;
 }
 
-std::string CommitEncoder::finish(Dot dot, Stamp stamp, const VersionVector& dependencies, std::uint64_t previous_hash) {
+std::string CommitEncoder::finish(Dot dot, Stamp stamp, std::uint64_t previous_hash) {
   store_u64(payload_.data() + 1, dot.origin.value);
   store_u64(payload_.data() + 9, dot.sequence);
   store_u64(payload_.data() + 17, stamp.value);
   for (const WriteView& write : view_.writes)
     if (write.kind == RowWrite::Kind::kInsert) set_insert_image_id(payload_.data() + write.image_offset, {stamp, dot.origin});
-  const auto& entries = dependencies.entries();
+  const auto& entries = view_.dependencies.entries();
   const auto foreign = [&](const auto& entry) { return entry.first != dot.origin && entry.second.sequence != 0; };
   put_varint(payload_, static_cast<std::uint64_t>(std::count_if(entries.begin(), entries.end(), foreign)));
   for (const auto& entry : entries) {
@@ -228,7 +230,7 @@ std::string CommitEncoder::finish(Dot dot, Stamp stamp, const VersionVector& dep
 
 std::string encode_commit(const Commit& commit) {
   CommitEncoder encoder(commit.writes, commit.dependencies);
-  return encoder.finish(commit.dot, commit.stamp, commit.dependencies, commit.previous_hash);
+  return encoder.finish(commit.dot, commit.stamp, commit.previous_hash);
 }
 
 }  // namespace ldb

@@ -54,12 +54,11 @@ class CommitEncoder {
  public:
   /// Rows in any order, each once; cells ascending. Reserves room, so that views into the payload stay valid over finish().
   /// `provisional` is what view() shows as the commit's id.
-  CommitEncoder(const std::vector<RowWrite>& writes, const VersionVector& dependencies, WriteId provisional = {});
+  CommitEncoder(const std::vector<RowWrite>& writes, VersionVector dependencies, WriteId provisional = {});
   /// The writes as they stand in the payload; their ids are not set before finish(). Valid while the payload lives.
   const CommitView& view() const { return view_; }
-  /// Afterwards the encoder is empty. `dependencies` may have one entry more than those given to the constructor; those of
-  /// dot.origin are left out.
-  std::string finish(Dot dot, Stamp stamp, const VersionVector& dependencies, std::uint64_t previous_hash);
+  /// Afterwards the encoder is empty. A dependency on dot.origin is left out.
+  std::string finish(Dot dot, Stamp stamp, std::uint64_t previous_hash);
 
  private:
   std::string payload_;

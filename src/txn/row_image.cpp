@@ -232,7 +232,9 @@ struct IdTable {
   std::uint64_t default_id = 0;   // the most frequent among cells, the first of equals
 
   explicit IdTable(const RowImage& image) {
-    ids = {image.birth, image.liveness};
+    ids.reserve(3 + image.cells.size());
+    ids.push_back(image.birth);
+    ids.push_back(image.liveness);
     if (image.tombstone) ids.push_back(image.tombstone);
     for (const RowImage::Cell& cell : image.cells) ids.push_back(cell.id);
     std::sort(ids.begin(), ids.end());
@@ -276,7 +278,12 @@ void put_general_header(std::string& out, const RowImage& image, const IdTable& 
 }  // namespace
 
 std::string encode_row_image(const RowImage& image) {
+  constexpr std::size_t kUsualHeader = 64;
+  constexpr std::size_t kUsualCellHead = 6;
+  std::size_t capacity = kUsualHeader;
+  for (const RowImage::Cell& cell : image.cells) capacity += kUsualCellHead + (cell.value ? cell.value->size() : 0);
   std::string out;
+  out.reserve(capacity);
   const std::uint32_t before_first = starts_at_zero(image) ? kBeforeZero : 0;
   if (is_uniform(image)) {
     put_uniform_header(out, image.birth, starts_at_zero(image));

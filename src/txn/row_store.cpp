@@ -37,10 +37,12 @@ class EngineRowStore final : public RowStore {
     return live_image(std::move(image));
   }
 
-  Result<CommitOutcome> put(TableId table, std::string_view key, std::vector<CellWrite> cells, SyncPolicy sync) override {
+  Result<CommitOutcome> put(TableId table, std::vector<WholeRow> rows, SyncPolicy sync) override {
     LDB_TRY(replicator_.readable());
     CommitRequest request;
-    request.writes.push_back({RowWrite::Kind::kInsert, table, std::string(key), {}, std::move(cells)});
+    request.writes.reserve(rows.size());
+    for (WholeRow& row : rows)
+      request.writes.push_back({RowWrite::Kind::kInsert, table, std::move(row.key), {}, std::move(row.cells)});
     request.upsert = true;
     request.sync = sync;
     return replicator_.commit(std::move(request));

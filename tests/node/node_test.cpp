@@ -65,6 +65,41 @@ TEST_CASE("What was committed is there after the node is closed and opened again
   CHECK(node->kv().get("pair").value() == "kept");
 }
 
+TEST_CASE("Many pairs are put in one commit, all of them or none") {
+  const auto node = open_node("");
+  REQUIRE(node->kv().put("b", "old"));
+  const std::vector<KeyValueView> pairs{{"a", "1"}, {"b", "2"}, {"c", "first"}, {"c", "3"}};
+  const auto commits = [&] {
+    const ReplicationStatus status = node->replication_status();
+    return status.applied.get(status.origin).sequence;
+  };
+  const std::uint64_t before = commits();
+  REQUIRE(node->kv().put_all(pairs));
+  CHECK(commits() == before + 1);
+  CHECK(node->kv().get("a").value() == "1");
+  CHECK(node->kv().get("b").value() == "2");
+  CHECK(node->kv().get("c").value() == "3");
+  CHECK(node->kv().put_all({}));
+  CHECK(node->kv().scan({}, 0)->empty());
+  CHECK(node->kv().scan({}, 2)->size() == 2);
+  std::string visited;
+  const auto visit = [&](std::string_view key, std::string_view value) {
+    visited += std::string(key) + "=" + std::string(value) + " ";
+    // What comes meanwhile is not shown.
+    REQUIRE(node->kv().put(std::string(key) + "x", "late", SyncPolicy::kNone));
+    return visited.size() < 8;
+  };
+  REQUIRE(node->kv().for_each({"a", "c"}, false, visit));
+  CHECK(visited == "a=1 b=2 ");
+  visited.clear();
+  REQUIRE(node->kv().for_each({std::nullopt, "c\1"}, true, visit));
+  CHECK(visited == "c=3 bx=late ");
+  const std::string too_long((64 << 10) + 1, 'k');
+  const std::vector<KeyValueView> bad{{"d", "4"}, {too_long, "5"}};
+  CHECK(node->kv().put_all(bad).code() == StatusCode::kInvalidArgument);
+  CHECK_FALSE(node->kv().get("d").value().has_value());
+}
+
 TEST_CASE("A directory belongs to one node at a time") {
   const test::TempDirectory directory;
   const auto first = open_node(directory.path());

@@ -121,7 +121,7 @@ Result<CommitOutcome> Applier::commit_local(CommitRequest request) {
     rt::MutexLock lock(s.mutex);
     request.dependencies = s.streams.visible();
   }
-  CommitEncoder encoder(request.writes, request.dependencies, {kProvisionalStamp, origin()});
+  CommitEncoder encoder(request.writes, std::move(request.dependencies), {kProvisionalStamp, origin()});
   CommitPlan plan =
       rows ? CommitPlan(s.plan_services(), encoder.view(), std::move(*rows)) : CommitPlan(s.plan_services(), encoder.view());
   if (!rows) {
@@ -143,7 +143,7 @@ Result<CommitOutcome> Applier::commit_local(CommitRequest request) {
     const Stamp stamp = s.streams.next_stamp();
     const std::uint64_t previous_hash = s.streams.submitted().get(dot.origin).chain_hash;
     if (Status serial = s.check_reads(reads, request.view_sequence); !serial) return s.refused(serial);
-    const auto payload = [&] { return encoder.finish(dot, stamp, request.dependencies, previous_hash); };
+    const auto payload = [&] { return encoder.finish(dot, stamp, previous_hash); };
     LDB_ASSIGN_OR_RETURN(submitted,
                          s.submit(plan, dot, stamp, previous_hash, encoder.view().id(), std::ref(payload), request.sync));
   }

@@ -281,7 +281,15 @@ Status CommitPlan::find_unique_violations() {
 }
 
 void CommitPlan::fill(WriteBatch& batch, WriteId final_id) {
+  constexpr std::size_t kVectorEntry = 80;  // put by the caller
+  constexpr std::size_t kUsualRow = 80;     // of which the image's ids are a good part
   const WriteId provisional = commit_.id();
+  std::size_t bytes = kVectorEntry;
+  for (const Row& row : rows_) {
+    bytes += row.row_key.size() + kUsualRow;
+    if (row.merged.effect == Effect::kMerged) bytes += (row.stored ? row.stored->size() : 0) + row.write->cells.size();
+  }
+  batch.reserve(bytes);
   for (Row& row : rows_) {
     if (row.merged.effect == Effect::kInserted) {
       batch.put_from_commit(std::move(row.row_key), row.write->image_offset, row.write->image_size);

@@ -21,16 +21,13 @@ namespace {
 using Cell = RowImage::Cell;
 using Effect = MergeResult::Effect;
 
-std::vector<Cell> cells_of(std::string_view encoded, WriteId id) {
-  std::vector<Cell> cells;
+/// Calls f(const Cell&) for each of the cells as a commit encodes them.
+template <class F>
+void for_each_cell(std::string_view encoded, WriteId id, F&& f) {
   RowImageReader reader;
   reader.parse_cells(encoded);
   RowCell cell;
-  while (reader.next(cell)) {
-    cells.push_back({cell.column, std::nullopt, id});
-    if (!cell.is_null) cells.back().value = cell.bytes;
-  }
-  return cells;
+  while (reader.next(cell)) f(Cell{cell.column, cell.is_null ? std::nullopt : std::optional<std::string_view>(cell.bytes), id});
 }
 
 Loss lost_to_cell(const Cell& loser, const Cell& winner) {
@@ -86,32 +83,33 @@ class WriteMerge {
   void against_nothing() {
     const WriteId winner = existing_ != nullptr ? existing_->birth : WriteId{};
     if (write_.kind == RowWrite::Kind::kDelete) return lose(lost_row(ConflictKind::kGone, id_, std::nullopt, winner));
-    for (const Cell& cell : cells_of(write_.cells, id_)) lose(lost_cell(ConflictKind::kGone, cell, winner));
+    for_each_cell(write_.cells, id_, [&](const Cell& cell) { lose(lost_cell(ConflictKind::kGone, cell, winner)); });
   }
 
   void against_lower_birth() {
     if (write_.kind == RowWrite::Kind::kDelete) return;  // its effect holds
-    for (const Cell& cell : cells_of(write_.cells, id_)) lose(lost_cell(ConflictKind::kBirth, cell, existing_->birth));
+    for_each_cell(write_.cells, id_, [&](const Cell& cell) { lose(lost_cell(ConflictKind::kBirth, cell, existing_->birth)); });
   }
 
   void update() {
-    start_from_existing();
+    result_.effect = Effect::kMerged;
     RowImage& image = result_.image;
-    if (order_.liveness_less(image.liveness, id_)) image.liveness = id_;
+    image.birth = existing_->birth;
+    image.tombstone = existing_->tombstone;
+    image.liveness = order_.liveness_less(existing_->liveness, id_) ? id_ : existing_->liveness;
     image.alive = order_.survives(image.liveness, image.tombstone);
-    std::vector<Cell> merged;
-    merged.reserve(image.cells.size() + 1);
-    auto old = image.cells.begin();
-    for (const Cell& cell : cells_of(write_.cells, id_)) {
-      while (old != image.cells.end() && old->column < cell.column) merged.push_back(*old++);
-      if (old != image.cells.end() && old->column == cell.column)
-        merged.push_back(winner(*old++, cell));
+    image.cells.reserve(existing_->cells.size() + 1);
+    auto old = existing_->cells.begin();
+    const auto end = existing_->cells.end();
+    for_each_cell(write_.cells, id_, [&](const Cell& cell) {
+      while (old != end && old->column < cell.column) image.cells.push_back(*old++);
+      if (old != end && old->column == cell.column)
+        image.cells.push_back(winner(*old++, cell));
       else
-        merged.push_back(cell);
-      if (!image.alive && merged.back().id == id_) lose(lost_cell(ConflictKind::kDeadRow, cell, image.tombstone));
-    }
-    merged.insert(merged.end(), old, image.cells.end());
-    image.cells = std::move(merged);
+        image.cells.push_back(cell);
+      if (!image.alive && image.cells.back().id == id_) lose(lost_cell(ConflictKind::kDeadRow, cell, image.tombstone));
+    });
+    image.cells.insert(image.cells.end(), old, end);
     if (image.alive && !existing_->alive) {
       // Had this commit seen the delete, then also the update that undid it, and the row would live already: so they are
       // concurrent.
@@ -130,7 +128,8 @@ class WriteMerge {
   }
 
   void erase() {
-    start_from_existing();
+    result_.effect = Effect::kMerged;
+    result_.image = *existing_;
     RowImage& image = result_.image;
     const WriteId before = image.tombstone;
     if (!before || order_.delete_less(before, id_)) image.tombstone = id_;
@@ -146,10 +145,6 @@ class WriteMerge {
 
   Loss masked(WriteId loser, WriteId winner) const { return lost_row(ConflictKind::kMaskedDelete, loser, std::nullopt, winner); }
 
-  void start_from_existing() {
-    result_.effect = Effect::kMerged;
-    result_.image = *existing_;
-  }
   void lose(const Loss& loss) { result_.losses.push_back(loss); }
 
   const WriteOrder& order_;
@@ -261,8 +256,8 @@ std::vector<Loss> lost_to_drop(const CommitView& commit, const WriteView& write,
   if (write.kind == RowWrite::Kind::kInsert)
     losses.push_back(lost_row(ConflictKind::kDroppedTable, commit.id(), commit.image(write), drop));
   if (write.kind == RowWrite::Kind::kUpdate)
-    for (const Cell& cell : cells_of(write.cells, commit.id()))
-      losses.push_back(lost_cell(ConflictKind::kDroppedTable, cell, drop));
+    for_each_cell(write.cells, commit.id(),
+                  [&](const Cell& cell) { losses.push_back(lost_cell(ConflictKind::kDroppedTable, cell, drop)); });
   return losses;
 }
 

@@ -21,6 +21,10 @@ WriteId birth_of(LocalNode& node, std::string_view key) {
   return reader.birth();
 }
 
+Result<CommitOutcome> put(LocalNode& node, TableId table, std::string key, std::string value, SyncPolicy sync) {
+  return node.store->put(table, {{std::move(key), text(std::move(value))}}, sync);
+}
+
 std::string read(LocalNode& node, std::string_view key) {
   const auto image = node.store->get(kPairs, key);
   REQUIRE(image.status().to_string() == "ok");
@@ -44,20 +48,20 @@ CommitRequest upsert_of(std::string key, std::string value) {
 TEST_CASE("A put is an insert, an update or a new birth, by what is there") {
   LocalNode node;
   CHECK(read(node, "a") == "-");
-  const auto first = node.store->put(kPairs, "a", text("1"), SyncPolicy::kNone);
+  const auto first = put(node, kPairs, "a", "1", SyncPolicy::kNone);
   REQUIRE(first.is_ok());
   CHECK(first->dot.sequence == 1);
   CHECK(read(node, "a") == "1");
   const WriteId birth = birth_of(node, "a");
   CHECK(birth.stamp == first->stamp);
-  REQUIRE(node.store->put(kPairs, "a", text("2"), SyncPolicy::kSync).is_ok());
+  REQUIRE(put(node, kPairs, "a", "2", SyncPolicy::kSync).is_ok());
   CHECK(read(node, "a") == "2");
   CHECK(birth_of(node, "a") == birth);
   const auto t = node.begin();
   REQUIRE(t->erase(kPairs, "a"));
   REQUIRE(t->commit().is_ok());
   CHECK(read(node, "a") == "-");
-  REQUIRE(node.store->put(kPairs, "a", text("3"), SyncPolicy::kNone).is_ok());
+  REQUIRE(put(node, kPairs, "a", "3", SyncPolicy::kNone).is_ok());
   CHECK(read(node, "a") == "3");
   CHECK(birth < birth_of(node, "a"));
   CHECK(node.applier.counters().conflicts_recorded == 0);
@@ -65,14 +69,14 @@ TEST_CASE("A put is an insert, an update or a new birth, by what is there") {
 
 TEST_CASE("A put is refused on tables that have a schema, and while the node cannot serve") {
   LocalNode node;
-  const auto refused = node.store->put(kOther, "a", text("1"), SyncPolicy::kNone);
+  const auto refused = put(node, kOther, "a", "1", SyncPolicy::kNone);
   REQUIRE_FALSE(refused);
   CHECK(refused.error().code() == StatusCode::kInvalidArgument);
   CommitRequest of_update = upsert_of("a", "1");
   of_update.writes[0].kind = RowWrite::Kind::kUpdate;
   CHECK(node.applier.commit_local(std::move(of_update)).error().code() == StatusCode::kInvalidArgument);
   node.replicator.readable_now = Status(StatusCode::kUnavailable, "copying");
-  CHECK(node.store->put(kPairs, "a", text("1"), SyncPolicy::kNone).error().code() == StatusCode::kUnavailable);
+  CHECK(put(node, kPairs, "a", "1", SyncPolicy::kNone).error().code() == StatusCode::kUnavailable);
   CHECK(node.store->get(kPairs, "a").error().code() == StatusCode::kUnavailable);
   node.replicator.readable_now = {};
   CHECK(read(node, "a") == "-");
@@ -85,7 +89,7 @@ TEST_CASE("A put refuses an older transaction that wrote or read the row") {
   const auto reader = node.begin(IsolationLevel::kSerializable);
   REQUIRE(reader->get(kPairs, "a").is_ok());
   REQUIRE(reader->insert(kOther, "b", text("computed from it")));
-  REQUIRE(node.store->put(kPairs, "a", text("first"), SyncPolicy::kNone).is_ok());
+  REQUIRE(put(node, kPairs, "a", "first", SyncPolicy::kNone).is_ok());
   CHECK(writer->commit().error().code() == StatusCode::kConflict);
   CHECK(reader->commit().error().code() == StatusCode::kConflict);
   CHECK(read(node, "a") == "first");
@@ -93,7 +97,7 @@ TEST_CASE("A put refuses an older transaction that wrote or read the row") {
 
 TEST_CASE("An upsert in a transaction follows what the transaction has done to the row") {
   LocalNode node;
-  REQUIRE(node.store->put(kPairs, "old", text("0"), SyncPolicy::kNone).is_ok());
+  REQUIRE(put(node, kPairs, "old", "0", SyncPolicy::kNone).is_ok());
   const WriteId birth = birth_of(node, "old");
   const auto t = node.begin();
   REQUIRE(t->upsert(kPairs, "old", text("1")));
@@ -151,7 +155,7 @@ TEST_CASE("Puts of many threads to the same rows never conflict, and the last st
     threads.emplace_back("writer", [&, i] {
       for (int n = 0; n < kEach; ++n) {
         const std::string value = std::to_string(i) + "/" + std::to_string(n);
-        const auto outcome = node.store->put(kPairs, n % 2 == 0 ? "even" : "odd", text(value), SyncPolicy::kNone);
+        const auto outcome = put(node, kPairs, n % 2 == 0 ? "even" : "odd", value, SyncPolicy::kNone);
         if (!outcome) return void(failures.fetch_add(1));
         if (n % 2 == 0) last[static_cast<std::size_t>(i)] = {outcome->stamp, value};
       }
