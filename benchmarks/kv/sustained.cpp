@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cmath>
 #include <cstdio>
+#include <deque>
 #include <thread>
 #include <vector>
 
@@ -44,16 +45,18 @@ class Histogram {
 };
 
 struct alignas(64) Worker {
+  explicit Worker(std::uint64_t seed_in) : seed(seed_in), values(seed_in) {}
+  const std::uint64_t seed;
+  Values values;  // made before the clock starts: that takes some milliseconds
   std::atomic<std::uint64_t> done{0};
   std::atomic<double> slowest_us{0};  // since it was last asked
   Histogram times;
 };
 
-void put_until(const std::atomic<bool>& stop, Store& store, Worker& worker, const SustainedConfig& config, std::uint64_t seed) {
-  std::mt19937_64 random(seed);
-  Values values(seed);
+void put_until(const std::atomic<bool>& stop, Store& store, Worker& worker, const SustainedConfig& config) {
+  std::mt19937_64 random(worker.seed);
   for (double before = now_s(); !stop.load(std::memory_order_relaxed);) {
-    store.put(Key(random() % config.entries), values.next(), false);
+    store.put(Key(random() % config.entries), worker.values.next(), false);
     const double after = now_s();
     const double us = (after - before) * 1e6;
     before = after;
@@ -67,12 +70,12 @@ void put_until(const std::atomic<bool>& stop, Store& store, Worker& worker, cons
 
 SustainedResult run_sustained(const std::string& engine, Store& store, const SustainedConfig& config) {
   std::atomic<bool> stop{false};
-  std::vector<Worker> workers(kThreads);
+  std::deque<Worker> workers;
+  for (std::uint64_t t = 0; t < kThreads; ++t) workers.emplace_back(config.seed * 1000 + t);
   std::vector<std::thread> threads;
   const double cpu = cpu_s();
   const double start = now_s();
-  for (std::size_t t = 0; t < workers.size(); ++t)
-    threads.emplace_back([&, t] { put_until(stop, store, workers[t], config, config.seed * 1000 + t); });
+  for (Worker& worker : workers) threads.emplace_back([&] { put_until(stop, store, worker, config); });
   SustainedResult result;
   std::uint64_t done = 0;
   std::uint64_t done_at_line = 0;

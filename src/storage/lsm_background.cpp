@@ -143,6 +143,9 @@ void LsmEngine::run_flush() {
   tell_error(status);
   remove_obsolete_files();
   rt::MutexLock lock(mutex_);
+  // While writers are busy the next memtable takes the blocks of the one that was flushed.
+  const auto state = read_state();
+  if (state->immutables.empty() && state->active->memory_usage() < options_.memtable_bytes / 4) memtable_blocks_->trim();
   note_failure(flush_failure_, status, "flush failed; it will be tried again");
   flush_running_ = false;
   task_done();

@@ -79,7 +79,7 @@ Status LsmEngine::start() {
   request.begin = state.log_begin;
   request.replay_from = state.log_flushed;
   const LogPosition start = state.log_flushed.segment == 0 ? LogPosition{1, kSegmentHeaderBytes} : state.log_flushed;
-  active_ = std::make_shared<Memtable>(start);
+  active_ = std::make_shared<Memtable>(memtable_blocks_, start);
   {
     rt::MutexLock lock(mutex_);
     auto first = std::make_shared<ReadState>();
@@ -143,7 +143,7 @@ Status LsmEngine::replay(LogPosition at, const RecordHeader& header, std::string
   if (active_->memory_usage() >= options_.memtable_bytes) {
     auto state = std::make_shared<ReadState>(*read_state());
     state->immutables.insert(state->immutables.begin(), active_);
-    active_ = std::make_shared<Memtable>(at);
+    active_ = std::make_shared<Memtable>(memtable_blocks_, at);
     state->active = active_;
     rt::MutexLock lock(mutex_);
     set_read_state(std::move(state));

@@ -207,7 +207,7 @@ void LsmEngine::switch_memtable() {
   const auto old = read_state();
   auto state = std::make_shared<ReadState>(*old);
   state->immutables.insert(state->immutables.begin(), active_);
-  active_ = std::make_shared<Memtable>(log_->position());
+  active_ = std::make_shared<Memtable>(memtable_blocks_, log_->position());
   state->active = active_;
   set_read_state(std::move(state));
   schedule();

@@ -4,18 +4,20 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "base/rt/atomic.hpp"
+#include "storage/memtable/block_pool.hpp"
 
 namespace ldb::storage {
 
 /// One thread allocates; any thread may ask for memory_usage(). Pieces live as long as the arena.
 class Arena {
  public:
-  static constexpr std::size_t kBlockBytes = 256 << 10;
-
-  Arena() = default;
+  /// Its bigger blocks are the pool's.
+  explicit Arena(std::shared_ptr<BlockPool> pool) : pool_(std::move(pool)) {}
+  ~Arena() { pool_->give_back(std::move(blocks_)); }
   Arena(const Arena&) = delete;
   Arena& operator=(const Arena&) = delete;
 
@@ -38,10 +40,12 @@ class Arena {
  private:
   char* allocate_slowly(std::size_t size);
 
+  const std::shared_ptr<BlockPool> pool_;
   char* next_ = nullptr;
   std::size_t left_ = 0;
-  std::size_t next_block_bytes_ = 8 << 10;  // grows to kBlockBytes, so that an idle engine stays small
-  std::vector<std::unique_ptr<char[]>> blocks_;
+  std::size_t next_block_bytes_ = 8 << 10;  // grows to the pool's, so that an idle engine stays small
+  std::vector<std::unique_ptr<char[]>> own_blocks_;
+  std::vector<PageBlock> blocks_;
   rt::Atomic<std::size_t> usage_{0};
 };
 

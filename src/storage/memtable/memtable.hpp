@@ -21,7 +21,8 @@ class Memtable {
  public:
   /// `log_start`: where in the log the first batch of this memtable stands; everything from there on must be kept until it is
   /// flushed.
-  explicit Memtable(LogPosition log_start) : tree_(arena_), log_start_(log_start) {}
+  Memtable(std::shared_ptr<BlockPool> pool, LogPosition log_start)
+      : arena_(std::move(pool)), tree_(arena_), log_start_(log_start) {}
 
   void add(std::string_view key, Tag tag, std::string_view value);
 

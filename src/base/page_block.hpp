@@ -1,0 +1,26 @@
+// Memory straight from the system.
+#pragma once
+
+#include <cstddef>
+#include <utility>
+
+namespace ldb {
+
+/// Zeroed pages that go back to the system when they are freed, whatever was allocated meanwhile; an allocator keeps big blocks
+/// that stand among small ones. For sizes of many pages. Move only.
+class PageBlock {
+ public:
+  /// Throws std::bad_alloc.
+  explicit PageBlock(std::size_t size);
+  ~PageBlock();
+  PageBlock(PageBlock&& other) noexcept : data_(std::exchange(other.data_, nullptr)), size_(other.size_) {}
+  PageBlock& operator=(PageBlock&&) = delete;
+
+  char* data() const { return data_; }
+
+ private:
+  char* data_;
+  std::size_t size_;
+};
+
+}  // namespace ldb

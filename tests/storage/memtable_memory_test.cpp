@@ -1,0 +1,56 @@
+// Where memtables have their memory from.
+#include <algorithm>
+#include <catch2/catch.hpp>
+#include <cstring>
+
+#include "storage/memtable/arena.hpp"
+
+namespace ldb::storage {
+namespace {
+
+void fill_an_arena(const std::shared_ptr<BlockPool>& pool, std::size_t bytes) {
+  Arena arena(pool);
+  while (arena.memory_usage() < bytes) std::memset(arena.allocate(4000), 'x', 4000);
+}
+
+std::ptrdiff_t used_before(const std::vector<PageBlock>& blocks) {
+  return std::count_if(blocks.begin(), blocks.end(), [](const PageBlock& block) { return block.data()[100] == 'x'; });
+}
+
+std::vector<PageBlock> take(BlockPool& pool, std::size_t count) {
+  std::vector<PageBlock> blocks;
+  for (std::size_t i = 0; i < count; ++i) blocks.push_back(pool.take());
+  return blocks;
+}
+
+}  // namespace
+
+TEST_CASE("A memtable's blocks become those of the next one, until the pool is trimmed") {
+  const auto pool = std::make_shared<BlockPool>();
+  fill_an_arena(pool, 4 << 20);
+  std::vector<PageBlock> blocks = take(*pool, 12);
+  CHECK(used_before(blocks) == 12);
+  std::vector<const char*> places;
+  for (const PageBlock& block : blocks) places.push_back(block.data());
+  std::sort(places.begin(), places.end());
+  CHECK(std::adjacent_find(places.begin(), places.end()) == places.end());
+  pool->give_back(std::move(blocks));
+  pool->trim();
+  blocks = take(*pool, 2);
+  CHECK(used_before(blocks) == 0);
+  for (const PageBlock& block : blocks)
+    CHECK(std::all_of(block.data(), block.data() + BlockPool::kBlockBytes, [](char c) { return c == 0; }));
+}
+
+TEST_CASE("A small memtable and a piece larger than a block take nothing from the pool") {
+  const auto pool = std::make_shared<BlockPool>();
+  fill_an_arena(pool, 64 << 10);
+  {
+    Arena arena(pool);
+    std::memset(arena.allocate(1 << 20), 'x', 1 << 20);
+    CHECK(arena.memory_usage() == 1 << 20);
+  }
+  CHECK(used_before(take(*pool, 4)) == 0);
+}
+
+}  // namespace ldb::storage
