@@ -40,7 +40,7 @@ class WritableFile {
   /// zero.
   virtual Status preallocate(std::uint64_t size_bytes) = 0;
   /// Has what was appended since the last time on its way to the disk, without waiting for it, so that the sync() to come has
-  /// little left to write and does not hold up those of other files. A hint.
+  /// little left to write and does not hold up those of other files. A hint; a disk that fails shows in the call after it.
   virtual void write_back() {}
   /// Makes contents (and the size) durable. After a failure never retry on the same file: the kernel may have dropped the pages.
   virtual Status sync() = 0;

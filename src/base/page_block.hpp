@@ -17,6 +17,9 @@ class PageBlock {
   PageBlock& operator=(PageBlock&&) = delete;
 
   char* data() const { return data_; }
+  /// Nobody may touch it until allow(). Only the address sanitizer sees to that.
+  void forbid();
+  void allow();
 
  private:
   char* data_;

@@ -142,10 +142,10 @@ void LsmEngine::run_flush() {
   tell_flush(EngineEventKind::kFlushFinished, started, bytes_before, status);
   tell_error(status);
   remove_obsolete_files();
-  rt::MutexLock lock(mutex_);
   // While writers are busy the next memtable takes the blocks of the one that was flushed.
-  const auto state = read_state();
-  if (state->immutables.empty() && state->active->memory_usage() < options_.memtable_bytes / 4) memtable_blocks_->trim();
+  const WriteBacklog left = backlog();
+  if (left.waiting == 0 && left.active_bytes < options_.memtable_bytes / 4) memtable_blocks_->trim();
+  rt::MutexLock lock(mutex_);
   note_failure(flush_failure_, status, "flush failed; it will be tried again");
   flush_running_ = false;
   task_done();
@@ -279,10 +279,13 @@ void LsmEngine::prepare_log() {
   }
   const Status status = log_->prepare_next();
   if (status) return;
+  {
+    rt::MutexLock lock(mutex_);
+    note_failure(upkeep_failure_, status, kCannotPrepare);
+    upkeep_wanted_ = true;
+    update_pressure();  // writers are to be refused before the log has no room for them
+  }
   tell_error(status);
-  rt::MutexLock lock(mutex_);
-  note_failure(upkeep_failure_, status, kCannotPrepare);
-  upkeep_wanted_ = true;
 }
 
 void LsmEngine::release_log(LogPosition position) {

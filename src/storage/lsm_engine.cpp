@@ -220,7 +220,8 @@ std::uint64_t LsmEngine::approximate_size(const KeyRange& range) {
 
 std::size_t LsmEngine::memory_usage() const {
   const auto state = read_state();
-  std::size_t total = state->active->memory_usage() + block_cache_.memory_usage() + table_cache_.memory_usage();
+  std::size_t total = state->active->memory_usage() + block_cache_.memory_usage() + table_cache_.memory_usage() +
+                      memtable_blocks_->memory_usage();
   for (const auto& memtable : state->immutables) total += memtable->memory_usage();
   return total;
 }
@@ -240,6 +241,7 @@ std::vector<EngineProperty> LsmEngine::properties() {
   number("memtable_bytes", state->active->memory_usage());
   number("memtable_entries", state->active->entries());
   number("immutable_memtables", state->immutables.size());
+  number("free_memtable_bytes", memtable_blocks_->memory_usage());
   for (int level = 0; level < kLevels; ++level) {
     const std::string prefix = "level" + std::to_string(level);
     number(prefix + "_tables", state->version->levels[static_cast<std::size_t>(level)].size());

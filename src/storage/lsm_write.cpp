@@ -182,7 +182,7 @@ Status LsmEngine::insert(Memtable& memtable, const LsmWrite& write) {
 
 Status LsmEngine::make_room() {
   const LogPosition position = log_->position();
-  if (position.offset > log_->next_wanted_at() && upkeep_asked_for_ != position.segment) {
+  if (log_->written_offset() > log_->next_wanted_at() && upkeep_asked_for_ != position.segment) {
     upkeep_asked_for_ = position.segment;
     rt::MutexLock lock(mutex_);
     upkeep_wanted_ = true;

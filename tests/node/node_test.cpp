@@ -94,6 +94,12 @@ TEST_CASE("Many pairs are put in one commit, all of them or none") {
   visited.clear();
   REQUIRE(node->kv().for_each({std::nullopt, "c\1"}, true, visit));
   CHECK(visited == "c=3 bx=late ");
+  visited.clear();
+  for (const bool reverse : {false, true}) {
+    CHECK(node->kv().for_each({"c", "a"}, reverse, visit));
+    CHECK(node->kv().for_each({"b", "b"}, reverse, visit));
+  }
+  CHECK(visited.empty());
   const std::string too_long((64 << 10) + 1, 'k');
   const std::vector<KeyValueView> bad{{"d", "4"}, {too_long, "5"}};
   CHECK(node->kv().put_all(bad).code() == StatusCode::kInvalidArgument);

@@ -1,4 +1,7 @@
 // Every kind of file operation fails once, at every place; and damage to every byte of every file.
+#include "base/rt/rt.hpp"
+#include "ldb/engine_listener.hpp"
+#include "ldb/executor.hpp"
 #include "storage/crash_harness.hpp"
 
 using namespace ldb;
@@ -143,6 +146,82 @@ TEST_CASE("A flush on a full disk fails, and the engine goes on in its log once 
   CHECK(get(*engine, "while full") == "1");
   CHECK(get(*engine, "afterwards") == "2");
   for (int i = 0; i < 20; ++i) CHECK(get(*engine, "key" + std::to_string(i)) == std::string(400, 'v'));
+}
+
+namespace {
+
+/// Tasks wait until the test runs them, on its own thread.
+class ManualExecutor final : public Executor {
+ public:
+  bool submit(TaskPriority, std::function<void()> task) override {
+    tasks_.push_back(std::move(task));
+    return true;
+  }
+  std::size_t waiting() const { return tasks_.size(); }
+  /// Runs the `n`-th of those that wait.
+  void run(std::size_t n) {
+    const std::function<void()> task = std::move(tasks_[n]);
+    tasks_.erase(tasks_.begin() + static_cast<std::ptrdiff_t>(n));
+    task();
+  }
+
+ private:
+  std::vector<std::function<void()>> tasks_;
+};
+
+/// Asks whether writers may go on, when it hears of an error.
+class RefusalListener final : public EngineListener {
+ public:
+  void on_event(const EngineEvent& event) override {
+    if (event.kind != EngineEventKind::kBackgroundError) return;
+    ++errors;
+    if (engine != nullptr) refusal = engine->throttle();
+  }
+  StorageEngine* engine = nullptr;
+  int errors = 0;
+  Status refusal;
+};
+
+}  // namespace
+
+TEST_CASE("A flush that cannot make the log's next segment has writers refused at once, not when the log is full") {
+  FaultyFileSystem fs(8);
+  ManualExecutor executor;
+  RefusalListener listener;
+  EngineOptions options = small_options(fs);
+  options.executor = &executor;
+  options.listener = &listener;
+  options.log_segment_bytes = 256 << 10;
+  options.memtable_bytes = 256 << 10;
+  auto engine = open_lsm_engine("db", options).value();
+  listener.engine = engine.get();
+  int written = 0;
+  while (executor.waiting() < 2) put(*engine, "key" + std::to_string(10000 + written++), "v", SyncPolicy::kOs);
+  REQUIRE(written > 1024);  // enough for the flush to look at the log on its way
+  // The upkeep of the log waits for a thread; the flush has one. There is space for its table, not for a segment.
+  FileFaults faults;
+  faults.capacity_bytes = 400 << 10;
+  fs.set_faults(faults);
+  executor.run(1);
+  CHECK(listener.errors == 1);  // told once, though it would have met the full disk again and again
+  CHECK(listener.refusal.code() == StatusCode::kNoSpace);
+  CHECK(engine->throttle().code() == StatusCode::kNoSpace);
+  listener.engine = nullptr;
+  fs.set_faults({});
+  const std::int64_t deadline = rt::monotonic_ns() + 30 * rt::kSecond;
+  while (!engine->throttle() && rt::monotonic_ns() < deadline) {
+    while (executor.waiting() > 0) executor.run(0);
+    rt::sleep_for(rt::kMillisecond);
+  }
+  CHECK(engine->throttle());
+  put(*engine, "afterwards", "2", SyncPolicy::kSync);
+  while (executor.waiting() > 0) executor.run(0);
+  REQUIRE(engine->close());
+  engine = nullptr;
+  options.executor = nullptr;
+  engine = open_lsm_engine("db", options).value();
+  for (int i = 0; i < written; ++i) CHECK(get(*engine, "key" + std::to_string(10000 + i)) == "v");
+  CHECK(get(*engine, "afterwards") == "2");
 }
 
 namespace {

@@ -26,7 +26,7 @@ std::vector<PageBlock> take(BlockPool& pool, std::size_t count) {
 }  // namespace
 
 TEST_CASE("A memtable's blocks become those of the next one, until the pool is trimmed") {
-  const auto pool = std::make_shared<BlockPool>();
+  const auto pool = std::make_shared<BlockPool>(64 << 20);
   fill_an_arena(pool, 4 << 20);
   std::vector<PageBlock> blocks = take(*pool, 12);
   CHECK(used_before(blocks) == 12);
@@ -42,8 +42,17 @@ TEST_CASE("A memtable's blocks become those of the next one, until the pool is t
     CHECK(std::all_of(block.data(), block.data() + BlockPool::kBlockBytes, [](char c) { return c == 0; }));
 }
 
+TEST_CASE("The pool keeps no more than it was told, and says what it keeps") {
+  const auto pool = std::make_shared<BlockPool>(1 << 20);
+  CHECK(pool->memory_usage() == 0);
+  fill_an_arena(pool, 4 << 20);
+  CHECK(pool->memory_usage() == 1 << 20);
+  CHECK(used_before(take(*pool, 8)) == 4);
+  CHECK(pool->memory_usage() == 0);
+}
+
 TEST_CASE("A small memtable and a piece larger than a block take nothing from the pool") {
-  const auto pool = std::make_shared<BlockPool>();
+  const auto pool = std::make_shared<BlockPool>(64 << 20);
   fill_an_arena(pool, 64 << 10);
   {
     Arena arena(pool);

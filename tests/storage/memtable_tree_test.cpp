@@ -62,7 +62,7 @@ TEST_CASE("The memtable holds what a sorted map holds, for keys of every shape")
     for (const bool in_order : {false, true}) {
       CAPTURE(shape, in_order);
       Random random(static_cast<std::uint64_t>(shape) + 1);
-      Memtable memtable(std::make_shared<BlockPool>(), {1, 64});
+      Memtable memtable(std::make_shared<BlockPool>(1 << 20), {1, 64});
       Model model;
       std::vector<std::string> keys;
       for (int i = 0; i < 6000; ++i) keys.push_back(key_of(random, shape));
@@ -109,7 +109,7 @@ TEST_CASE("The memtable holds what a sorted map holds, for keys of every shape")
 }
 
 TEST_CASE("An old version is found quickly in a key that was overwritten often") {
-  Memtable memtable(std::make_shared<BlockPool>(), {1, 64});
+  Memtable memtable(std::make_shared<BlockPool>(1 << 20), {1, 64});
   constexpr std::uint64_t kVersions = 200'000;
   for (std::uint64_t s = 1; s <= kVersions; ++s) memtable.add("hot", make_tag(s, EntryKind::kPut), std::to_string(s));
   Random random(7);
@@ -124,7 +124,7 @@ TEST_CASE("An old version is found quickly in a key that was overwritten often")
 
 TEST_CASE("Readers beside the writer see everything that was there when they started") {
   for (int shape = 0; shape < 3; ++shape) {
-    Memtable memtable(std::make_shared<BlockPool>(), {1, 64});
+    Memtable memtable(std::make_shared<BlockPool>(1 << 20), {1, 64});
     std::atomic<std::uint64_t> published{0};
     std::atomic<bool> failed{false};
     constexpr std::uint64_t kWrites = 60'000;

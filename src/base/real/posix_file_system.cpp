@@ -147,8 +147,10 @@ class PosixWritableFile final : public WritableFile {
   void write_back() override {
     if (!usable() || position_ <= written_back_) return;
     const std::uint64_t size = position_ - written_back_;
-    (void)::sync_file_range(fd_.get(), static_cast<off_t>(written_back_), static_cast<off_t>(size), SYNC_FILE_RANGE_WRITE);
-    written_back_ = position_;
+    const auto from = static_cast<off_t>(std::exchange(written_back_, position_));
+    if (::sync_file_range(fd_.get(), from, static_cast<off_t>(size), SYNC_FILE_RANGE_WRITE) == 0) return;
+    // What the disk refused now, sync() may not hear of any more. Other errors: no such hint on this file system.
+    if (errno == EIO || errno == ENOSPC || errno == EDQUOT) failed_sync_ = io_error(errno, "write back", path_);
   }
 
   Status sync() override {

@@ -44,7 +44,8 @@ double CompactionPicker::score_level0(const Version& version) const {
   const std::size_t tables = version.levels[0].size();
   // Every compaction rewrites the base level, so level 0 gathers more than is there, within reason: reads ask all of its tables.
   const bool worth_it = version.level_bytes(0) >= 2 * version.level_bytes(shape(version).base_level);
-  return static_cast<double>(tables) / static_cast<double>(worth_it ? kLevel0Trigger : kLevel0Most);
+  const bool wait = !worth_it && tables < kLevel0Most;
+  return static_cast<double>(tables) / static_cast<double>(wait ? kLevel0Most : kLevel0Trigger);
 }
 
 double CompactionPicker::score(const Version& version, int level) const {

@@ -14,26 +14,41 @@ class BlockPool {
  public:
   static constexpr std::size_t kBlockBytes = 256 << 10;
 
+  /// `most_bytes`: what is kept free; the rest goes back to the system.
+  explicit BlockPool(std::size_t most_bytes) : most_(most_bytes / kBlockBytes) {}
+
   PageBlock take() {
     rt::MutexLock lock(mutex_);
     if (free_.empty()) return PageBlock(kBlockBytes);
     PageBlock block = std::move(free_.back());
     free_.pop_back();
+    block.allow();
     return block;
   }
-  void give_back(std::vector<PageBlock>&& blocks) {
+  /// Unmaps what is too much on the caller's thread.
+  void give_back(std::vector<PageBlock> blocks) {
     rt::MutexLock lock(mutex_);
-    for (PageBlock& block : blocks) free_.push_back(std::move(block));
-  }
+    while (!blocks.empty() && free_.size() < most_) {
+      blocks.back().forbid();
+      free_.push_back(std::move(blocks.back()));
+      blocks.pop_back();
+    }
+  }  // unlocks before `blocks` goes
   /// Gives what is free back to the system.
   void trim() {
     std::vector<PageBlock> freed;
     rt::MutexLock lock(mutex_);
     freed.swap(free_);
   }
+  /// Of the free blocks.
+  std::size_t memory_usage() const {
+    rt::MutexLock lock(mutex_);
+    return free_.size() * kBlockBytes;
+  }
 
  private:
-  rt::Mutex mutex_;
+  const std::size_t most_;
+  mutable rt::Mutex mutex_;
   std::vector<PageBlock> free_ LDB_GUARDED_BY(mutex_);
 };
 

@@ -47,6 +47,8 @@ class Log {
   Status sync();
   /// writer: where the next record will start.
   LogPosition position() const { return {current_.number, offset_}; }
+  /// writer: up to where the current segment is written out.
+  std::uint64_t written_offset() const { return buffer_offset_; }
   /// writer: bytes waiting for write_out().
   std::size_t buffered_bytes() const { return buffer_.size(); }
   /// writer: syncs, writes a mark that vouches for all of it, and closes the files.
