@@ -70,19 +70,11 @@ class ByteReader {
   bool u32(std::uint32_t& v) { return fixed(v); }
   bool u64(std::uint64_t& v) { return fixed(v); }
   bool varint(std::uint64_t& v) {
-    std::uint64_t result = 0;
-    const char* p = p_;
-    for (unsigned shift = 0; shift < 64 && p < end_; shift += 7) {
-      const auto byte = static_cast<std::uint8_t>(*p++);
-      if (shift == 63 && byte > 1) break;  // would not fit 64 bits
-      result |= static_cast<std::uint64_t>(byte & 0x7f) << shift;
-      if (byte < 0x80) {
-        p_ = p;
-        v = result;
-        return ok_;
-      }
+    if (p_ != end_ && static_cast<std::uint8_t>(*p_) < 0x80) {  // most are small
+      v = static_cast<std::uint8_t>(*p_++);
+      return ok_;
     }
-    return fail();
+    return long_varint(v);
   }
   bool bytes(std::string_view& v) {
     const char* const start = p_;
@@ -109,6 +101,21 @@ class ByteReader {
   bool fail() { return ok_ = false; }
 
  private:
+  bool long_varint(std::uint64_t& v) {
+    std::uint64_t result = 0;
+    const char* p = p_;
+    for (unsigned shift = 0; shift < 64 && p < end_; shift += 7) {
+      const auto byte = static_cast<std::uint8_t>(*p++);
+      if (shift == 63 && byte > 1) break;  // would not fit 64 bits
+      result |= static_cast<std::uint64_t>(byte & 0x7f) << shift;
+      if (byte < 0x80) {
+        p_ = p;
+        v = result;
+        return ok_;
+      }
+    }
+    return fail();
+  }
   template <class T>
   bool fixed(T& v) {
     if (remaining() < sizeof(T)) return fail();

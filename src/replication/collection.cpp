@@ -9,15 +9,15 @@ namespace ldb::replication {
 
 bool DeadRowCollection::collectible(std::string_view key, std::string_view value) const {
   if (key.size() < keys::kPrefixSize || key.front() != keys::kRowSpace) return false;
-  RowImageReader image;
-  if (!image.parse(value) || image.alive()) return false;
+  // A damaged image is kept for whoever looks into it.
+  if (const Result<bool> lives = image_lives(value); !lives || *lives) return false;
   std::shared_ptr<const VersionVector> floor;
   {
     rt::MutexLock lock(mutex_);
     floor = floor_;
   }
   const Result<bool> covered = covered_by(value, *floor);
-  if (!covered) return false;  // a damaged image is kept for whoever looks into it
+  if (!covered) return false;
   if (!*covered) {
     wanted_.store(true);
     return false;

@@ -75,9 +75,9 @@ class OverlayCursor final : public RowCursor {
     if (rows_) {
       const std::string_view image = base_->value();
       if (!is_uniform_image(image)) {  // else it lives
-        RowImageReader reader;
-        status_ = reader.parse(image);
-        if (!status_ || !reader.alive()) return false;
+        const Result<bool> lives = image_lives(image);
+        status_ = lives.error();
+        if (!lives || !*lives) return false;
       }
     }
     source_ = Source::kBase;

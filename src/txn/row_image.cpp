@@ -25,6 +25,10 @@ constexpr std::uint64_t kOwnId = 0x02;  // general form only
 
 constexpr std::uint32_t kBeforeZero = ~std::uint32_t{0};
 
+bool known_form(std::uint8_t tag) {
+  return (tag & kVersionMask) == kVersion && (tag & ~(kVersionMask | kGeneral | kColumnZero)) == 0;
+}
+
 Status damaged(const char* what) { return Status(StatusCode::kCorruption, std::string("row image: ") + what); }
 
 /// The difference of two stamps, as the varints that are shortest for hybrid clocks (milliseconds, counter).
@@ -65,8 +69,7 @@ Status RowImageReader::parse(std::string_view image) {
   *this = RowImageReader();
   if (image.empty()) return damaged("empty");
   const auto tag = static_cast<std::uint8_t>(image[0]);
-  if ((tag & kVersionMask) != kVersion || (tag & ~(kVersionMask | kGeneral | kColumnZero)) != 0)
-    return damaged("unknown version or form");
+  if (!known_form(tag)) return damaged("unknown version or form");
   before_first_ = (tag & kColumnZero) != 0 ? kBeforeZero : 0;
   if ((tag & kGeneral) != 0) {
     Status status = parse_general(image);
@@ -322,11 +325,18 @@ void set_insert_image_id(char* image, WriteId id) {
   store_u64(image + 9, id.origin.value);
 }
 
+Result<bool> image_lives(std::string_view image) {
+  if (is_uniform_image(image)) return true;
+  if (image.size() < 2) return damaged("cut short");
+  const auto tag = static_cast<std::uint8_t>(image[0]);
+  if (!known_form(tag) || (tag & kGeneral) == 0) return damaged("unknown version or form");
+  return (static_cast<std::uint8_t>(image[1]) & kDead) == 0;
+}
+
 Result<std::optional<std::string>> live_image(std::optional<std::string> image) {
-  if (!image || is_uniform_image(*image)) return image;
-  RowImageReader reader;
-  LDB_TRY(reader.parse(*image));
-  if (!reader.alive()) image.reset();
+  if (!image) return image;
+  LDB_ASSIGN_OR_RETURN(const bool lives, image_lives(*image));
+  if (!lives) image.reset();
   return image;
 }
 

@@ -149,6 +149,8 @@ inline bool is_uniform_image(std::string_view image) {
   return image.size() >= kInsertImageHeader && (static_cast<unsigned char>(image[0]) & 0xfd) == 0x10;
 }
 
+/// Whether the image's row lives; looks at the first two bytes only. kCorruption when they start no image.
+Result<bool> image_lives(std::string_view image);
 /// The image if its row lives.
 Result<std::optional<std::string>> live_image(std::optional<std::string> image);
 

@@ -114,6 +114,15 @@ TEST_CASE("A reader finds columns by id and walks them in order") {
   CHECK(reader.status().is_ok());
 }
 
+TEST_CASE("What starts no image neither lives nor is dead") {
+  for (const std::string_view bytes : {"", "\x10", "\x11", "\x20\x01", "\x14\x01"}) {
+    CAPTURE(bytes);
+    CHECK(image_lives(bytes).error().code() == StatusCode::kCorruption);
+    CHECK(live_image(std::string(bytes)).error().code() == StatusCode::kCorruption);
+  }
+  CHECK_FALSE(*live_image(std::nullopt));
+}
+
 TEST_CASE("Damaged images are refused or read as something, never out of bounds") {
   const std::uint64_t seed = 3;
   CAPTURE(seed);
@@ -131,6 +140,9 @@ TEST_CASE("Damaged images are refused or read as something, never out of bounds"
     const std::vector<char> exact(bytes.begin(), bytes.end());  // no terminator behind it, for the address sanitizer
     const std::string_view view(exact.data(), exact.size());
     const auto decoded = decode_row_image(view);
+    const auto lives = image_lives(view);
+    REQUIRE((lives || lives.error().code() == StatusCode::kCorruption));
+    if (decoded) REQUIRE((lives && *lives == decoded->alive));
     if (!decoded) {
       REQUIRE(decoded.error().code() == StatusCode::kCorruption);
       ++refused;

@@ -234,9 +234,7 @@ Result<bool> CommitPlan::row_alive(TableId table, std::string_view key) const {
   }
   LDB_ASSIGN_OR_RETURN(const auto stored, services_.engine.get(nullptr, row_key));
   if (!stored) return false;
-  RowImageReader reader;
-  LDB_TRY(reader.parse(*stored));
-  return reader.alive();
+  return image_lives(*stored);
 }
 
 Result<bool> CommitPlan::has_other_entry(IndexId index, const std::string& prefix, const std::string* own) const {

@@ -244,9 +244,7 @@ Result<bool> CatalogCache::relation_exists(TableId table) const {
   if (dropped) return false;
   LDB_ASSIGN_OR_RETURN(const auto stored, rows_->engine().get(nullptr, relation_key(table)));
   if (!stored) return false;
-  RowImageReader image;
-  LDB_TRY(image.parse(*stored));
-  return image.alive();
+  return image_lives(*stored);
 }
 
 void CatalogCache::catalog_changed(std::uint64_t) {
