@@ -89,7 +89,7 @@ void block(std::string_view input) {
     (void)filter.may_contain(bytes);
     return;
   }
-  auto made = Block::create(std::string(input.substr(1)), static_cast<Block::Use>((input.front() >> 1) % 3));
+  auto made = Block::create(input.substr(1), static_cast<Block::Use>((input.front() >> 1) % 3));
   if (!made) return;
   if ((input.front() >> 1) % 3 == 0) (void)(*made)->find(input.substr(input.size() / 2), kFirstTag);
   BlockIterator it(std::move(*made));

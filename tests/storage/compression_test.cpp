@@ -47,7 +47,8 @@ std::size_t compressed_size(const Compressor& compressor, const Decompressor* de
       continue;
     }
     total += stored.size();
-    const auto back = decompress(stored, decompressor);
+    ScratchBuffer scratch;
+    const auto back = decompress(stored, decompressor, scratch);
     REQUIRE(back.status().to_string() == "ok");
     REQUIRE(*back == block);
   }
@@ -78,17 +79,19 @@ TEST_CASE("Blocks like those the dictionary was made of carry no code of their o
   for (const std::size_t bytes : {1000, 2048, 4096}) {
     CAPTURE(bytes);
     std::string stored;
+    ScratchBuffer scratch;
     const std::string block = text_block(random, bytes);
     REQUIRE(compressor.compress(block, stored));
     CHECK(literals_of(stored) == 3);
-    CHECK(*decompress(stored, decompressor->get()) == block);
+    CHECK(*decompress(stored, decompressor->get(), scratch) == block);
   }
   std::string other = text_block(random, 4096);
   for (std::size_t i = 0; i < other.size(); i += 7) other[i] = static_cast<char>(random.below(256));
   std::string stored;
+  ScratchBuffer scratch;
   REQUIRE(compressor.compress(other, stored));
   CHECK(literals_of(stored) == 2);
-  CHECK(*decompress(stored, decompressor->get()) == other);
+  CHECK(*decompress(stored, decompressor->get(), scratch) == other);
 }
 
 TEST_CASE("A dictionary that does not help is not used, and anything comes back whole") {

@@ -96,7 +96,7 @@ TEST_CASE("No bytes make a block iterator read out of bounds") {
   for (int round = 0; round < 3000; ++round) {
     std::string bytes = round % 2 == 0 ? random_bytes(random, 80) : build_block(random, 20);
     if (round % 2 == 1) mutate(random, bytes);
-    auto block = Block::create(std::move(bytes), static_cast<Block::Use>(round % 3));
+    auto block = Block::create(bytes, static_cast<Block::Use>(round % 3));
     if (!block) continue;
     if (round % 3 == 0) (void)(*block)->find(random_bytes(random, 12), kFirstTag);
     BlockIterator it(*block);

@@ -80,63 +80,97 @@ std::string BlockBuilder::finish() {
   return out;
 }
 
-Result<BlockPtr> Block::create(std::string contents, Use use) {
-  auto* const block = new Block(std::move(contents));
+namespace {
+
+Status damaged(std::string_view what, std::size_t at) {
+  return Status(StatusCode::kCorruption, std::string(what) + " in block at byte " + std::to_string(at));
+}
+
+/// What all blocks begin with; false when it is damaged. An entry takes at least three bytes.
+bool read_header(ByteReader& reader, std::uint64_t& count, std::string_view& prefix) {
+  return reader.varint(count) && reader.bytes(prefix) && count <= reader.remaining() / 3;
+}
+
+}  // namespace
+
+Block::TableLayout::TableLayout(std::uint64_t count, std::size_t contents_bytes, Use use) : wide(contents_bytes > 0xffff) {
+  if (use == Use::kIndex) searched_bytes = count * sizeof(std::uint64_t);
+  if (use == Use::kData) searched_bytes = round_up(count, kLane);
+  bytes = searched_bytes + 2 * (count + 1) * (wide ? sizeof(std::uint32_t) : sizeof(std::uint16_t));
+}
+
+Result<BlockPtr> Block::create(std::string_view contents, Use use) {
+  if (contents.size() >= kNone) return damaged("impossible size", 0);
+  ByteReader reader(contents);
+  std::uint64_t count = 0;
+  std::string_view prefix;
+  if (!read_header(reader, count, prefix)) return damaged("bad header", 0);
+  const TableLayout layout(count, contents.size(), use);
+  auto* const memory = static_cast<unsigned char*>(::operator new(sizeof(Block) + layout.bytes + contents.size()));
+  unsigned char* const table = memory + sizeof(Block);
+  auto* const own = reinterpret_cast<char*>(table + layout.bytes);
+  std::memcpy(own, contents.data(), contents.size());
+  auto* const block = new (memory) Block({own, contents.size()}, table, layout, use);
   BlockPtr share(block);
   block->release();  // the one that it was born with
-  LDB_TRY(block->parse(use));
+  LDB_TRY(block->parse());
   return share;
 }
 
-Status Block::parse(Use use) {
-  const auto damaged = [](std::string_view what, std::size_t at) {
-    return Status(StatusCode::kCorruption, std::string(what) + " in block at byte " + std::to_string(at));
-  };
-  if (contents_.size() >= kNone) return damaged("impossible size", 0);
+Block::Block(std::string_view contents, unsigned char* table, const TableLayout& layout, Use use)
+    : contents_(contents), wide_(layout.wide), table_bytes_(layout.bytes), offsets_(table + layout.searched_bytes) {
+  static_assert(sizeof(Block) % alignof(std::uint64_t) == 0, "the table stands behind it");
+  if (use == Use::kIndex) heads_ = reinterpret_cast<std::uint64_t*>(table);
+  if (use == Use::kData) fingerprints_ = table;
+}
+
+void Block::destroy() const {
+  this->~Block();
+  ::operator delete(const_cast<Block*>(this));
+}
+
+Status Block::parse() {
   ByteReader reader(contents_);
   std::uint64_t count = 0;
   std::string_view prefix;
-  if (!reader.varint(count) || !reader.bytes(prefix) || count > reader.remaining() / 3) return damaged("bad header", 0);
+  if (!read_header(reader, count, prefix)) return damaged("bad header", 0);
   prefix_offset_ = static_cast<std::uint32_t>(prefix.data() - contents_.data());
   prefix_size_ = static_cast<std::uint32_t>(prefix.size());
   count_ = static_cast<std::uint32_t>(count);
-  wide_ = contents_.size() > 0xffff;
-
-  std::size_t searched_bytes = 0;
-  if (use == Use::kIndex) searched_bytes = count * sizeof(std::uint64_t);
-  if (use == Use::kData) searched_bytes = round_up(count, kLane);
-  const std::size_t width = wide_ ? sizeof(std::uint32_t) : sizeof(std::uint16_t);
-  // Offsets of suffixes and of values, each with the end of the last one behind.
-  table_bytes_ = searched_bytes + 2 * (count + 1) * width;
-  table_.reset(new unsigned char[table_bytes_]);
-  if (use == Use::kIndex) heads_ = reinterpret_cast<std::uint64_t*>(table_.get());
-  if (use == Use::kData) {
-    fingerprints_ = table_.get();
-    std::memset(fingerprints_ + count, 0, searched_bytes - count);
+  LDB_TRY(wide_ ? parse_sizes<std::uint32_t>(reader) : parse_sizes<std::uint16_t>(reader));
+  for (std::uint32_t i = 0; i < count_ && heads_ != nullptr; ++i) heads_[i] = head_of(piece(0, i));
+  if (fingerprints_ != nullptr) {
+    for (std::uint32_t i = 0; i < count_; ++i) fingerprints_[i] = fingerprint_of(piece(0, i));
+    std::memset(fingerprints_ + count_, 0, round_up(count_, kLane) - count_);
   }
-  offsets_ = table_.get() + searched_bytes;
+  return {};
+}
 
-  // Sizes first, as sums from 0 on; where the suffixes begin is known only behind the tags.
+/// Of suffixes and values, and the tags behind them.
+template <class Offset>
+Status Block::parse_sizes(ByteReader& reader) {
+  // Sums from 0 on; where the suffixes begin is known only behind the tags.
   std::uint64_t sums[2] = {0, 0};
-  for (std::uint32_t column = 0; column < 2; ++column) {
+  unsigned char* out = offsets_;
+  const auto put = [&out](std::uint64_t sum) {
+    const auto offset = static_cast<Offset>(sum);
+    std::memcpy(out, &offset, sizeof offset);
+    out += sizeof offset;
+  };
+  for (std::uint64_t& sum : sums) {
     for (std::uint32_t i = 0; i < count_; ++i) {
       const std::size_t at = reader.offset();
       std::uint64_t size = 0;
-      set_offset(column, i, static_cast<std::uint32_t>(sums[column]));
-      if (!reader.varint(size) || size > contents_.size() - sums[column]) return damaged("bad size of an entry", at);
-      sums[column] += size;
+      put(sum);
+      if (!reader.varint(size) || size > contents_.size() - sum) return damaged("bad size of an entry", at);
+      sum += size;
     }
-    set_offset(column, count_, static_cast<std::uint32_t>(sums[column]));
+    put(sum);
   }
   LDB_TRY(parse_tags(reader));
   if (sums[0] + sums[1] != reader.remaining()) return damaged("wrong total size", reader.offset());
   bases_[0] = static_cast<std::uint32_t>(reader.offset());
   bases_[1] = static_cast<std::uint32_t>(reader.offset() + sums[0]);
-  for (std::uint32_t i = 0; i < count_ && use != Use::kPlain; ++i) {
-    const std::string_view suffix = piece(0, i);
-    if (heads_ != nullptr) heads_[i] = head_of(suffix);
-    if (fingerprints_ != nullptr) fingerprints_[i] = fingerprint_of(suffix);
-  }
   return {};
 }
 
@@ -145,28 +179,15 @@ Status Block::parse_tags(ByteReader& reader) {
   for (std::uint32_t i = 0; i < count_; ++i) {
     const std::size_t at = reader.offset();
     std::uint64_t tag = 0;
-    if (!reader.varint(tag) || tag_sequence(tag) > kMaxSequence) {
-      return Status(StatusCode::kCorruption, "bad tag in block at byte " + std::to_string(at));
-    }
+    if (!reader.varint(tag) || tag_sequence(tag) > kMaxSequence) return damaged("bad tag", at);
     if (i == 0) common_tag_ = tag;
     if (tags_ == nullptr && tag != common_tag_) {
       tags_.reset(new Tag[count_]);
       std::fill_n(tags_.get(), i, common_tag_);
-      table_bytes_ += count_ * sizeof(Tag);
     }
     if (tags_ != nullptr) tags_[i] = tag;
   }
   return {};
-}
-
-void Block::set_offset(std::uint32_t column, std::uint32_t index, std::uint32_t value) {
-  const std::size_t at = column * (std::size_t{count_} + 1) + index;
-  if (wide_) {
-    std::memcpy(offsets_ + at * sizeof value, &value, sizeof value);
-  } else {
-    const auto narrow = static_cast<std::uint16_t>(value);
-    std::memcpy(offsets_ + at * sizeof narrow, &narrow, sizeof narrow);
-  }
 }
 
 std::string_view Block::piece(std::uint32_t column, std::uint32_t index) const {

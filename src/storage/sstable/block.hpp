@@ -69,9 +69,10 @@ class BlockPtr {
   const Block* block_ = nullptr;
 };
 
-/// Contents of a block whose checksum was verified; nothing in it is trusted before create() has walked over all of it.
-/// Immutable; any thread. Entries can be reached by number; which number a key has is found through heads (the next eight bytes
-/// behind the block's common prefix, as an integer) or, for point reads, through one-byte fingerprints.
+/// Contents of a block whose checksum was verified; nothing in it is trusted before create() has walked over all of it. One
+/// piece of memory: what is declared here, the table, the contents. Immutable; any thread. Entries can be reached by number;
+/// which number a key has is found through heads (the next eight bytes behind the block's common prefix, as an integer) or, for
+/// point reads, through one-byte fingerprints.
 class Block {
  public:
   enum class Use : std::uint8_t {
@@ -86,8 +87,8 @@ class Block {
     Tag tag = 0;
   };
 
-  /// kCorruption without file name.
-  static Result<BlockPtr> create(std::string contents, Use use = Use::kPlain);
+  /// Copies the contents. kCorruption without file name.
+  static Result<BlockPtr> create(std::string_view contents, Use use = Use::kPlain);
 
   std::uint32_t size() const { return count_; }
   std::string_view prefix() const { return {contents_.data() + prefix_offset_, prefix_size_}; }
@@ -97,11 +98,13 @@ class Block {
   /// The newest version of the key at or below `tag`; kNone when there is none. Only with kData.
   std::uint32_t find(std::string_view key, Tag tag) const;
 
-  std::size_t memory_usage() const { return sizeof(Block) + contents_.capacity() + table_bytes_; }
+  std::size_t memory_usage() const {
+    return sizeof(Block) + table_bytes_ + contents_.size() + (tags_ != nullptr ? count_ * sizeof(Tag) : 0);
+  }
 
   void add_share() const { shares_.fetch_add(1, std::memory_order_relaxed); }
   void release() const {
-    if (shares_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
+    if (shares_.fetch_sub(1, std::memory_order_acq_rel) == 1) destroy();
   }
 
   /// The cache's notes on a block that it holds.
@@ -116,21 +119,30 @@ class Block {
   CacheNotes& cache_notes() const { return cache_notes_; }
 
  private:
-  explicit Block(std::string contents) : contents_(std::move(contents)) {}
-  Status parse(Use use);
+  /// How the table is laid out: heads or fingerprints, then the offsets of suffixes and those of values, each with the end of the
+  /// last one behind.
+  struct TableLayout {
+    TableLayout(std::uint64_t count, std::size_t contents_bytes, Use use);
+    std::size_t searched_bytes = 0;
+    std::size_t bytes = 0;
+    bool wide = false;
+  };
+  Block(std::string_view contents, unsigned char* table, const TableLayout& layout, Use use);
+  void destroy() const;
+  Status parse();
+  template <class Offset>
+  Status parse_sizes(ByteReader& reader);
   Status parse_tags(ByteReader& reader);
   /// Column 0: suffixes; column 1: values.
-  void set_offset(std::uint32_t column, std::uint32_t index, std::uint32_t value);
   std::string_view piece(std::uint32_t column, std::uint32_t index) const;
 
-  const std::string contents_;
+  const std::string_view contents_;
   std::uint32_t prefix_offset_ = 0;
   std::uint32_t prefix_size_ = 0;
   std::uint32_t count_ = 0;
-  bool wide_ = false;                       // offsets take four bytes instead of two
-  std::uint32_t bases_[2] = {0, 0};         // where suffixes and values begin
-  std::unique_ptr<unsigned char[]> table_;  // heads or fingerprints, then offsets
-  std::size_t table_bytes_ = 0;
+  const bool wide_;                  // offsets take four bytes instead of two
+  std::uint32_t bases_[2] = {0, 0};  // where suffixes and values begin
+  const std::size_t table_bytes_;
   std::uint64_t* heads_ = nullptr;
   unsigned char* fingerprints_ = nullptr;  // padded to a multiple of 16
   unsigned char* offsets_ = nullptr;

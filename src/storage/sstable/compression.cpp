@@ -173,7 +173,7 @@ Result<std::unique_ptr<const Decompressor>> Decompressor::create(std::string_vie
 
 std::size_t Decompressor::memory_usage() const { return sizeof(*this) + ZSTD_sizeof_DDict(dictionary_->dict); }
 
-Result<std::string> decompress(std::string_view stored, const Decompressor* decompressor) {
+Result<std::string_view> decompress(std::string_view stored, const Decompressor* decompressor, ScratchBuffer& out) {
   const unsigned long long size = ZSTD_getFrameContentSize(stored.data(), stored.size());
   if (size == ZSTD_CONTENTSIZE_ERROR || size == ZSTD_CONTENTSIZE_UNKNOWN || size > kMaxBlockBytes) {
     return Status(StatusCode::kCorruption, "compressed block of unknown or impossible size");
@@ -181,11 +181,11 @@ Result<std::string> decompress(std::string_view stored, const Decompressor* deco
   ZstdContexts& ctx = contexts();
   if (ctx.decompress == nullptr) ctx.decompress = ZSTD_createDCtx();
   if (ctx.decompress == nullptr) return Status(StatusCode::kResourceExhausted, "no memory for zstd");
-  std::string out(static_cast<std::size_t>(size), '\0');
+  char* const contents = out.get(static_cast<std::size_t>(size));
   const ZSTD_DDict* const dict = decompressor != nullptr ? decompressor->dictionary_->dict : nullptr;
-  const std::size_t n = ZSTD_decompress_usingDDict(ctx.decompress, out.data(), out.size(), stored.data(), stored.size(), dict);
-  if (ZSTD_isError(n) != 0 || n != out.size()) return Status(StatusCode::kCorruption, "block does not decompress");
-  return out;
+  const std::size_t n = ZSTD_decompress_usingDDict(ctx.decompress, contents, size, stored.data(), stored.size(), dict);
+  if (ZSTD_isError(n) != 0 || n != size) return Status(StatusCode::kCorruption, "block does not decompress");
+  return std::string_view(contents, n);
 }
 
 }  // namespace ldb::storage

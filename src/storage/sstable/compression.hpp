@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "ldb/status.hpp"
+#include "storage/sstable/scratch_buffer.hpp"
 
 namespace ldb::storage {
 
@@ -42,13 +43,13 @@ class Decompressor {
   std::size_t memory_usage() const;
 
  private:
-  friend Result<std::string> decompress(std::string_view stored, const Decompressor* decompressor);
+  friend Result<std::string_view> decompress(std::string_view stored, const Decompressor* decompressor, ScratchBuffer& out);
   struct Dictionary;
   Decompressor();
   std::unique_ptr<Dictionary> dictionary_;
 };
 
-/// `decompressor`: of the table; null when it has no dictionary. kCorruption, without file name.
-Result<std::string> decompress(std::string_view stored, const Decompressor* decompressor);
+/// `decompressor`: of the table; null when it has no dictionary. The result is in `out`. kCorruption, without file name.
+Result<std::string_view> decompress(std::string_view stored, const Decompressor* decompressor, ScratchBuffer& out);
 
 }  // namespace ldb::storage

@@ -92,11 +92,11 @@ std::string encode_block(std::string contents, BlockLayout layout, const Compres
   return stored;
 }
 
-Result<std::string> decode_block(std::string stored, std::uint64_t offset, BlockLayout expected,
-                                 const Decompressor* decompressor) {
+Result<std::string_view> decode_block(std::string_view stored, std::uint64_t offset, BlockLayout expected,
+                                      const Decompressor* decompressor, ScratchBuffer& contents) {
   if (stored.size() < kBlockTrailerBytes) return Status(StatusCode::kCorruption, "block is cut off");
   const std::size_t size = stored.size() - kBlockTrailerBytes;
-  if (load_u64(stored.data() + size + 2) != hash64(std::string_view(stored).substr(0, size + 2), offset)) {
+  if (load_u64(stored.data() + size + 2) != hash64(stored.substr(0, size + 2), offset)) {
     return Status(StatusCode::kCorruption, "bad block checksum");
   }
   const auto layout = static_cast<std::uint8_t>(stored[size]);
@@ -104,9 +104,9 @@ Result<std::string> decode_block(std::string stored, std::uint64_t offset, Block
   if (layout != static_cast<std::uint8_t>(expected)) {
     return Status(layout > 1 ? StatusCode::kUnsupported : StatusCode::kCorruption, "block layout " + std::to_string(layout));
   }
-  stored.resize(size);
+  stored = stored.substr(0, size);
   if (compression == static_cast<std::uint8_t>(Compression::kNone)) return stored;
-  if (compression == static_cast<std::uint8_t>(Compression::kZstd)) return decompress(stored, decompressor);
+  if (compression == static_cast<std::uint8_t>(Compression::kZstd)) return decompress(stored, decompressor, contents);
   return Status(StatusCode::kUnsupported, "block compression " + std::to_string(compression));
 }
 

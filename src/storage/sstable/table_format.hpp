@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "ldb/status.hpp"
+#include "storage/sstable/scratch_buffer.hpp"
 
 namespace ldb::storage {
 
@@ -56,7 +57,7 @@ bool get_partition(std::string_view bytes, std::uint64_t end, PartitionHandle& p
 std::string encode_block(std::string contents, BlockLayout layout, const Compressor* compressor, std::uint64_t offset);
 /// The contents of a stored block; kCorruption or kUnsupported, without file name. `decompressor`: null when the table has no
 /// dictionary.
-Result<std::string> decode_block(std::string stored, std::uint64_t offset, BlockLayout expected,
-                                 const Decompressor* decompressor);
+Result<std::string_view> decode_block(std::string_view stored, std::uint64_t offset, BlockLayout expected,
+                                      const Decompressor* decompressor, ScratchBuffer& contents);
 
 }  // namespace ldb::storage

@@ -53,7 +53,8 @@ Status TableReader::load() {
 }
 
 Status TableReader::load_dictionary(BlockHandle handle) {
-  LDB_ASSIGN_OR_RETURN(const std::string bytes, read_contents(handle, BlockLayout::kBytes));
+  Scratch scratch;
+  LDB_ASSIGN_OR_RETURN(const std::string_view bytes, read_contents(handle, BlockLayout::kBytes, scratch));
   auto decompressor = Decompressor::create(bytes);
   if (!decompressor) return damaged(handle.offset, decompressor.error());
   decompressor_ = std::move(*decompressor);
@@ -72,13 +73,14 @@ Status TableReader::load_tombstones(BlockHandle handle) {
   return {};
 }
 
-Result<std::string> TableReader::read_contents(BlockHandle handle, BlockLayout layout, ReadAhead* ahead) const {
+Result<std::string_view> TableReader::read_contents(BlockHandle handle, BlockLayout layout, Scratch& scratch,
+                                                    ReadAhead* ahead) const {
   const std::size_t size = std::size_t{handle.size} + kBlockTrailerBytes;
   // Index entries are checked here, so that a wrong size cannot make us reserve what the file does not have.
   if (handle.offset > file_size_ || size > file_size_ - handle.offset) {
     return damaged(handle.offset, Status(StatusCode::kCorruption, "block outside the file"));
   }
-  std::string stored;
+  std::string_view stored;
   if (ahead != nullptr && ahead->window > size) {
     const bool covered = handle.offset >= ahead->offset && handle.offset + size <= ahead->offset + ahead->bytes.size();
     if (!covered) {
@@ -88,21 +90,22 @@ Result<std::string> TableReader::read_contents(BlockHandle handle, BlockLayout l
       ahead->bytes.resize(n ? *n : 0);
       LDB_TRY(n.error());
     }
-    stored = ahead->bytes.substr(static_cast<std::size_t>(handle.offset - ahead->offset), size);
+    stored = std::string_view(ahead->bytes).substr(static_cast<std::size_t>(handle.offset - ahead->offset), size);
   } else {
-    stored.resize(size);
-    LDB_ASSIGN_OR_RETURN(const std::size_t n, file_->read(handle.offset, size, stored.data()));
-    stored.resize(n);
+    char* const bytes = scratch.stored.get(size);
+    LDB_ASSIGN_OR_RETURN(const std::size_t n, file_->read(handle.offset, size, bytes));
+    stored = {bytes, n};
   }
   if (stored.size() != size) return damaged(handle.offset, Status(StatusCode::kCorruption, "block is cut off"));
-  auto contents = decode_block(std::move(stored), handle.offset, layout, decompressor_.get());
+  auto contents = decode_block(stored, handle.offset, layout, decompressor_.get(), scratch.contents);
   if (!contents) return damaged(handle.offset, contents.error());
   return contents;
 }
 
 Result<BlockPtr> TableReader::read_block(BlockHandle handle, Block::Use use, ReadAhead* ahead) const {
-  LDB_ASSIGN_OR_RETURN(std::string contents, read_contents(handle, BlockLayout::kEntries, ahead));
-  auto block = Block::create(std::move(contents), use);
+  Scratch scratch;
+  LDB_ASSIGN_OR_RETURN(const std::string_view contents, read_contents(handle, BlockLayout::kEntries, scratch, ahead));
+  auto block = Block::create(contents, use);
   if (!block) return damaged(handle.offset, block.error());
   return block;
 }
@@ -114,7 +117,8 @@ Result<std::unique_ptr<TableReader::Partition>> TableReader::read_partition(std:
   auto partition = std::make_unique<Partition>();
   LDB_ASSIGN_OR_RETURN(partition->index, read_block(handle.index, Block::Use::kIndex));
   if (handle.filter.size != 0) {
-    LDB_ASSIGN_OR_RETURN(partition->filter_bytes, read_contents(handle.filter, BlockLayout::kBytes));
+    Scratch scratch;
+    LDB_ASSIGN_OR_RETURN(partition->filter_bytes, read_contents(handle.filter, BlockLayout::kBytes, scratch));
     partition->filter = BloomFilter(partition->filter_bytes);
   }
   partition->blocks = partition->index->size();

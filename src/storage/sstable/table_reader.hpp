@@ -13,6 +13,7 @@
 #include "storage/range_tombstone.hpp"
 #include "storage/sstable/bloom_filter.hpp"
 #include "storage/sstable/compression.hpp"
+#include "storage/sstable/scratch_buffer.hpp"
 #include "storage/sstable/table_format.hpp"
 
 namespace ldb::storage {
@@ -82,7 +83,14 @@ class TableReader : public std::enable_shared_from_this<TableReader> {
   Status load_dictionary(BlockHandle handle);
   Status load_tombstones(BlockHandle handle);
   Status damaged(std::uint64_t offset, const Status& cause) const;
-  Result<std::string> read_contents(BlockHandle handle, BlockLayout layout, ReadAhead* ahead = nullptr) const;
+  /// What a block passes through on its way from the file.
+  struct Scratch {
+    ScratchBuffer stored;
+    ScratchBuffer contents;
+  };
+  /// The result is in `scratch` or in what was read ahead.
+  Result<std::string_view> read_contents(BlockHandle handle, BlockLayout layout, Scratch& scratch,
+                                         ReadAhead* ahead = nullptr) const;
   Result<BlockPtr> read_block(BlockHandle handle, Block::Use use, ReadAhead* ahead = nullptr) const;
   /// Null when it has not been needed yet.
   const Partition* loaded_partition(std::uint32_t number) const { return partitions_[number].load(std::memory_order_acquire); }
