@@ -110,6 +110,8 @@ class LsmEngine final : public StorageEngine {
   Status enqueue(LsmWrite& write) LDB_REQUIRES(queue_mutex_);
   void finish_locked(LsmWrite& write) LDB_REQUIRES(queue_mutex_);
   Status enqueue_and_finish(LsmWrite& write);
+  /// Before a sync: lets writers who were here a moment ago come back, so that it serves them, too.
+  void gather(const LsmWrite& leader) LDB_REQUIRES(queue_mutex_);
   void take_group(LsmWrite& until, std::vector<LsmWrite*>& group) LDB_REQUIRES(queue_mutex_);
   Status commit_group(const std::vector<LsmWrite*>& group);
   Status log_group(const std::vector<LsmWrite*>& group);
@@ -214,6 +216,14 @@ class LsmEngine final : public StorageEngine {
   rt::Mutex queue_mutex_;
   LsmWrite* queue_head_ LDB_GUARDED_BY(queue_mutex_) = nullptr;
   LsmWrite* queue_tail_ LDB_GUARDED_BY(queue_mutex_) = nullptr;
+  std::size_t queue_size_ LDB_GUARDED_BY(queue_mutex_) = 0;
+  /// What gather() goes by.
+  struct Gathering {
+    std::size_t writers = 0;    // of the last group, and those who waited behind it
+    std::int64_t group_ns = 0;  // what a group with a sync takes; smoothed
+    unsigned pause = 0;         // groups for which it is not tried, since nobody came
+  };
+  Gathering gathering_ LDB_GUARDED_BY(queue_mutex_);
   bool leader_active_ LDB_GUARDED_BY(queue_mutex_) = false;
   std::uint64_t next_sequence_ LDB_GUARDED_BY(queue_mutex_) = 1;
   rt::CondVar leader_gone_;

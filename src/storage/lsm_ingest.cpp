@@ -137,6 +137,7 @@ Status LsmEngine::lead_alone(std::uint64_t sequence, const std::function<Status(
     next_sequence_ = sequence + 1;
     submitted = queue_head_;
     queue_head_ = queue_tail_ = nullptr;
+    queue_size_ = 0;
   }
   commit_detached(submitted);
   const Status status = work();

@@ -228,6 +228,7 @@ Status LsmEngine::close() {
       if (write->waiting) write->wake_up.notify_one();
     }
     queue_head_ = queue_tail_ = nullptr;
+    queue_size_ = 0;
     leader_active_ = false;
   }
   {

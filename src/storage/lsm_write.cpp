@@ -8,6 +8,9 @@ namespace {
 
 constexpr std::size_t kMaxGroupBytes = 1 << 20;
 constexpr std::size_t kMaxGroupWrites = 1024;
+constexpr std::int64_t kMostGather = rt::kMillisecond;
+constexpr int kMostGatherYields = 1000;  // simulated time stands still meanwhile
+constexpr unsigned kGatherPause = 16;
 constexpr std::size_t kMaxBufferedLogBytes = 64 << 10;
 constexpr std::size_t kMaxImmutables = 16;          // beyond it even writers that do not call throttle() wait
 constexpr std::uint64_t kMaxUnflushedSegments = 4;  // so that recovery stays short and the log can be released
@@ -57,6 +60,7 @@ Status LsmEngine::enqueue(LsmWrite& write) {
   next_sequence_ += write.sequences;
   (queue_head_ == nullptr ? queue_head_ : queue_tail_->next) = &write;
   queue_tail_ = &write;
+  ++queue_size_;
   write.finished = false;
   return {};
 }
@@ -88,11 +92,16 @@ void LsmEngine::finish_locked(LsmWrite& write) {
       continue;
     }
     leader_active_ = true;
+    gather(write);
     take_group(write, group_);
     queue_mutex_.unlock();
+    const std::int64_t start = write.sync == SyncPolicy::kSync ? rt::monotonic_ns() : 0;
     const Status status = commit_group(group_);
+    const std::int64_t end = write.sync == SyncPolicy::kSync ? rt::monotonic_ns() : 0;
     queue_mutex_.lock();
     leader_active_ = false;
+    gathering_.writers = group_.size() + queue_size_;
+    if (write.sync == SyncPolicy::kSync) gathering_.group_ns += (end - start - gathering_.group_ns) / 8;
     for (LsmWrite* member : group_) {
       member->status = status;
       member->done = true;
@@ -105,6 +114,24 @@ void LsmEngine::finish_locked(LsmWrite& write) {
     leader_gone_.notify_all();
   }
   write.finished = true;
+}
+
+/// Without it half of the writers would be on their way back from one sync while the other half is in the next.
+void LsmEngine::gather(const LsmWrite& leader) {
+  if (leader.sync != SyncPolicy::kSync || queue_size_ >= gathering_.writers) return;
+  if (gathering_.pause > 0) {
+    --gathering_.pause;
+    return;
+  }
+  const std::size_t before = queue_size_;
+  const std::int64_t deadline = rt::monotonic_ns() + std::min(gathering_.group_ns / 4, kMostGather);
+  for (int yields = 0; yields < kMostGatherYields && queue_size_ < gathering_.writers && rt::monotonic_ns() < deadline;
+       ++yields) {
+    queue_mutex_.unlock();
+    rt::yield();
+    queue_mutex_.lock();
+  }
+  if (queue_size_ == before) gathering_.pause = kGatherPause;
 }
 
 void LsmEngine::take_group(LsmWrite& until, std::vector<LsmWrite*>& group) {
@@ -120,6 +147,7 @@ void LsmEngine::take_group(LsmWrite& until, std::vector<LsmWrite*>& group) {
     have_own |= write == &until;
     group.push_back(write);
     queue_head_ = write->next;
+    --queue_size_;
     write->next = nullptr;
   }
   if (queue_head_ == nullptr) queue_tail_ = nullptr;
