@@ -1,15 +1,16 @@
 // What does it cost to link ldb? Time to open an empty directory and one with a million rows, memory of an idle node, size of the
 // stripped library, compile time of a file that includes only ldb/ldb.hpp. Prints one JSON object.
-//   bench_embed [--rows N] [--library FILE]
 // The library measured is a shared one of everything, made for this purpose.
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <CLI/CLI.hpp>
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
 #include <iomanip>
 #include <sstream>
+#include <string>
 
 #include "ldb/ldb.hpp"
 #include "measure.hpp"
@@ -77,18 +78,19 @@ double compile_ms(const fs::path& work) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const std::vector<std::string> arguments(argv + 1, argv + argc);
-  if (arguments.size() == 2 && arguments[0] == "--idle") {
-    const auto node = open_node(arguments[1]);
+  CLI::App app("What does it cost to link ldb: opening, memory, size, compile time?");
+  std::int64_t rows = 1'000'000;
+  std::string library = LDB_LIBRARY_FILE;
+  std::string idle_directory;
+  app.add_option("--rows", rows, "of the full database")->capture_default_str()->check(CLI::PositiveNumber);
+  app.add_option("--library", library, "the shared library to strip and weigh")->capture_default_str()->check(CLI::ExistingFile);
+  app.add_option("--idle", idle_directory)->group("");
+  CLI11_PARSE(app, argc, argv);
+  if (!idle_directory.empty()) {
+    const auto node = open_node(idle_directory);
     must(node->execute("SELECT 1").error(), "select");
     std::cout << resident_mb() << '\n';
     return 0;
-  }
-  std::int64_t rows = 1'000'000;
-  std::string library = LDB_LIBRARY_FILE;
-  for (std::size_t i = 0; i + 1 < arguments.size(); i += 2) {
-    if (arguments[i] == "--rows") rows = std::stoll(arguments[i + 1]);
-    if (arguments[i] == "--library") library = arguments[i + 1];
   }
   const fs::path work = fs::temp_directory_path() / ("ldb-bench-embed-" + std::to_string(getpid()));
   fs::create_directories(work);

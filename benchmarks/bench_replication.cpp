@@ -1,12 +1,14 @@
 // What does replication cost a writer, and how soon do the others show a write? Commits per second of one node alone and of one
 // among three (others idle; then all three writing), and the time from an acknowledged write until both others show it. Rounds
 // are interleaved, medians printed, one JSON object.
-//   bench_replication [--commits N] [--rounds N] [--sync none|os|sync]
 #include <unistd.h>
 
+#include <CLI/CLI.hpp>
 #include <cstdint>
 #include <filesystem>
 #include <iomanip>
+#include <map>
+#include <string>
 #include <thread>
 
 #include "ldb/ldb.hpp"
@@ -80,14 +82,15 @@ double time_to_show(ldb::LocalCluster& cluster, const Settings& settings, int sa
 
 int main(int argc, char** argv) {
   Settings settings;
-  for (int i = 1; i + 1 < argc; i += 2) {
-    const std::string name = argv[i];
-    const std::string value = argv[i + 1];
-    if (name == "--commits") settings.commits = std::stoi(value);
-    if (name == "--rounds") settings.rounds = std::stoi(value);
-    if (name == "--sync")
-      settings.sync = value == "none" ? ldb::SyncPolicy::kNone : value == "os" ? ldb::SyncPolicy::kOs : ldb::SyncPolicy::kSync;
-  }
+  const std::map<std::string, ldb::SyncPolicy> policies{
+      {"none", ldb::SyncPolicy::kNone}, {"os", ldb::SyncPolicy::kOs}, {"sync", ldb::SyncPolicy::kSync}};
+  CLI::App app("What does replication cost a writer, and how soon do the others show a write?");
+  app.add_option("--commits", settings.commits, "of each writing thread and round")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber);
+  app.add_option("--rounds", settings.rounds, "medians are over these")->capture_default_str()->check(CLI::PositiveNumber);
+  app.add_option("--sync", settings.sync, "what a commit waits for")->transform(CLI::CheckedTransformer(policies));
+  CLI11_PARSE(app, argc, argv);
   const fs::path work = fs::temp_directory_path() / ("ldb-bench-replication-" + std::to_string(getpid()));
   std::vector<double> alone_rates;
   std::vector<double> one_of_three_rates;

@@ -1,15 +1,16 @@
 // Is ldb's storage engine faster than what a user would pick instead? Runs the same workloads on ldb, ldb through a node, RocksDB
 // (two settings), LevelDB and LMDB, each in a process of its own, rounds interleaved; prints one JSON line per (engine, workload)
 // with the median of the rounds, then a table of ratios.
-//   bench_kv [--entries N] [--reads N] [--rounds N] [--engines a,b] [--workloads a,b] [--seconds N] [--directory D]
 #include <unistd.h>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <iomanip>
 #include <iostream>
 #include <map>
+#include <optional>
 #include <sstream>
 
 #include "workloads.hpp"
@@ -17,13 +18,6 @@
 namespace {
 
 namespace fs = std::filesystem;
-
-std::vector<std::string> split(const std::string& text) {
-  std::vector<std::string> parts;
-  std::istringstream stream(text);
-  for (std::string part; std::getline(stream, part, ',');) parts.push_back(part);
-  return parts;
-}
 
 struct Arguments {
   bench::WorkloadConfig workload;
@@ -34,41 +28,39 @@ struct Arguments {
   std::string child;  ///< engine to run in this process
 };
 
-Arguments parse(int argc, char** argv) {
-  Arguments arguments;
-  for (int i = 1; i + 1 < argc; i += 2) {
-    const std::string name = argv[i];
-    const std::string value = argv[i + 1];
-    if (name == "--entries") {
-      arguments.workload.entries = std::stoull(value);
-      arguments.workload.reads = std::min<std::uint64_t>(arguments.workload.reads, arguments.workload.entries);
-      arguments.workload.scans = std::min<std::uint64_t>(arguments.workload.scans, arguments.workload.entries / 10);
-    } else if (name == "--rounds") {
-      arguments.rounds = std::stoi(value);
-    } else if (name == "--engines") {
-      arguments.engines = split(value);
-    } else if (name == "--workloads") {
-      arguments.workloads = split(value);
-    } else if (name == "--directory") {
-      arguments.directory = value;
-    } else if (name == "--child") {
-      arguments.child = value;
-    } else if (name == "--seconds") {
-      arguments.workload.sustained_seconds = std::stoull(value);
-    } else if (name == "--reads") {
-      arguments.workload.reads = std::stoull(value);
-    } else if (name == "--seed") {
-      arguments.workload.seed = std::stoull(value);
-    } else {
-      bench::fail("unknown option " + name);
-    }
+/// Exit code of a command line that asks for help or makes no sense.
+std::optional<int> parse(int argc, char** argv, Arguments& arguments) {
+  CLI::App app("The same workloads on ldb and on other storage engines, each in a process of its own, rounds interleaved.");
+  bench::WorkloadConfig& workload = arguments.workload;
+  app.add_option("--entries", workload.entries, "pairs put by each workload")->capture_default_str()->check(CLI::PositiveNumber);
+  auto* const reads =
+      app.add_option("--reads", workload.reads, "point reads; at most the entries unless given")->capture_default_str();
+  auto* const scans =
+      app.add_option("--scans", workload.scans, "at most a tenth of the entries unless given")->capture_default_str();
+  app.add_option("--rounds", arguments.rounds, "medians are over these")->capture_default_str()->check(CLI::PositiveNumber);
+  app.add_option("--engines", arguments.engines, "which, separated by commas")
+      ->delimiter(',')
+      ->capture_default_str()
+      ->check(CLI::IsMember(bench::engines_built()));
+  app.add_option("--workloads", arguments.workloads,
+                 "which, separated by commas; all but the long ones (write_amplification, sustained) unless given")
+      ->delimiter(',')
+      ->check(CLI::IsMember(bench::workload_names()));
+  app.add_option("--seconds", workload.sustained_seconds, "of sustained")->capture_default_str()->check(CLI::PositiveNumber);
+  app.add_option("--directory", arguments.directory, "where the data goes")->capture_default_str();
+  app.add_option("--seed", workload.seed, "of the first round");
+  app.add_option("--child", arguments.child)->group("");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error);
   }
-  const std::vector<std::string>& known = bench::workload_names();
-  for (const std::string& workload : arguments.workloads) {
-    if (std::find(known.begin(), known.end(), workload) == known.end()) bench::fail("no workload " + workload);
-    if (workload == "sustained" && arguments.workloads.size() > 1) bench::fail("sustained is a run of its own");
-  }
-  return arguments;
+  if (reads->empty()) workload.reads = std::min(workload.reads, workload.entries);
+  if (scans->empty()) workload.scans = std::min(workload.scans, workload.entries / 10);
+  const auto& workloads = arguments.workloads;
+  if (workloads.size() > 1 && std::find(workloads.begin(), workloads.end(), "sustained") != workloads.end())
+    bench::fail("sustained is a run of its own");
+  return std::nullopt;
 }
 
 void run_child(const Arguments& arguments) {
@@ -86,11 +78,15 @@ void run_engine(const std::string& self, const Arguments& arguments, const std::
   fs::create_directories(directory);
   std::string command = self + " --child " + engine + " --directory " + directory + " --entries " +
                         std::to_string(arguments.workload.entries) + " --reads " + std::to_string(arguments.workload.reads) +
-                        " --seconds " + std::to_string(arguments.workload.sustained_seconds) + " --seed " +
-                        std::to_string(round + 1);
+                        " --scans " + std::to_string(arguments.workload.scans) + " --seconds " +
+                        std::to_string(arguments.workload.sustained_seconds) + " --seed " +
+                        std::to_string(arguments.workload.seed + static_cast<std::uint64_t>(round));
   if (!arguments.workloads.empty()) {
-    command += " --workloads ";
-    for (const std::string& workload : arguments.workloads) command += workload + ",";
+    command += " --workloads";
+    for (char separator = ' '; const std::string& workload : arguments.workloads) {
+      command += separator + workload;
+      separator = ',';
+    }
   }
   FILE* const pipe = popen(command.c_str(), "r");
   if (pipe == nullptr) bench::fail("popen");
@@ -144,7 +140,8 @@ void print_ratios(const Rounds& rounds, const std::vector<std::string>& engines)
 }  // namespace
 
 int main(int argc, char** argv) {
-  const Arguments arguments = parse(argc, argv);
+  Arguments arguments;
+  if (const auto exit_code = parse(argc, argv, arguments)) return *exit_code;
   if (!arguments.child.empty()) {
     run_child(arguments);
     return 0;

@@ -1,12 +1,9 @@
 // The storage engine through hours of simulated life: writers that think between writes, snapshots held for minutes, ingestions,
 // checkpoints, compactions, slow syncs, and a power loss at the end of each life.
-//   soak [--seed N] [--count M] [--seconds S] [--lives L]
-// Runs seeds from N on, M of them or until S seconds of real time are over. Prints what happened and the simulated hours; fails
-// with the seed that shows a lost, torn, invented or changed write.
+// Prints what happened and the simulated hours; fails with the seed that shows a lost, torn, invented or changed write.
+#include <CLI/CLI.hpp>
 #include <chrono>
 #include <cstdio>
-#include <cstdlib>
-#include <cstring>
 #include <map>
 #include <string>
 #include <vector>
@@ -217,29 +214,33 @@ void live_and_die(World& world, int lives) {
   }
 }
 
-std::uint64_t argument(int argc, char** argv, const char* name, std::uint64_t otherwise) {
-  for (int i = 1; i + 1 < argc; i += 2) {
-    if (std::strcmp(argv[i], name) == 0) return std::strtoull(argv[i + 1], nullptr, 10);
-  }
-  return otherwise;
-}
-
 }  // namespace
 
-/// In seconds; thirty years in nanoseconds still fit 64 bits.
-constexpr std::uint64_t kWithoutEnd = 1'000'000'000;
-
 int main(int argc, char** argv) {
-  const std::uint64_t first = argument(argc, argv, "--seed", 1);
-  const std::uint64_t count = argument(argc, argv, "--count", UINT64_MAX);
-  const std::uint64_t seconds = argument(argc, argv, "--seconds", count == UINT64_MAX ? 60 : kWithoutEnd);
-  const int lives = static_cast<int>(argument(argc, argv, "--lives", 4));
+  CLI::App app("Simulated life of a storage engine, one seed after the other.");
+  std::uint64_t first = 1;
+  std::uint64_t count = UINT64_MAX;
+  std::uint64_t seconds = 60;
+  double least_hours = 0;
+  int lives = 4;
+  app.add_option("--seed", first, "the first")->capture_default_str();
+  auto* const count_option = app.add_option("--count", count, "seeds to run, however long they take");
+  auto* const hours_option =
+      app.add_option("--hours", least_hours, "until so much simulated time is over")->excludes(count_option);
+  app.add_option("--seconds", seconds, "begin no further seed after this time")
+      ->capture_default_str()
+      ->excludes(count_option)
+      ->excludes(hours_option);
+  app.add_option("--lives", lives, "reboots of each")->capture_default_str()->check(CLI::PositiveNumber);
+  CLI11_PARSE(app, argc, argv);
   const auto start = std::chrono::steady_clock::now();
   std::map<std::string, std::uint64_t> totals;
   double hours = 0;
   std::uint64_t seed = first;
   for (; seed - first < count; ++seed) {
-    if (std::chrono::steady_clock::now() - start > std::chrono::seconds(seconds)) break;
+    const bool over =
+        hours_option->empty() ? std::chrono::steady_clock::now() - start > std::chrono::seconds(seconds) : hours >= least_hours;
+    if (count_option->empty() && over) break;
     sim::Options options;
     options.seed = seed;
     options.max_steps = 2'000'000'000;
