@@ -9,7 +9,7 @@ namespace {
 constexpr std::size_t kMaxGroupBytes = 1 << 20;
 constexpr std::size_t kMaxGroupWrites = 1024;
 constexpr std::int64_t kMostGather = rt::kMillisecond;
-constexpr int kMostGatherYields = 1000;  // simulated time stands still meanwhile
+constexpr int kMostGatherYields = 1000;  // a bound that no clock can move
 constexpr unsigned kGatherPause = 16;
 constexpr std::size_t kMaxBufferedLogBytes = 64 << 10;
 constexpr std::size_t kMaxImmutables = 16;          // beyond it even writers that do not call throttle() wait

@@ -70,9 +70,9 @@ class BlockPtr {
 };
 
 /// Contents of a block whose checksum was verified; nothing in it is trusted before create() has walked over all of it. One
-/// piece of memory: what is declared here, the table, the contents. Immutable; any thread. Entries can be reached by number;
-/// which number a key has is found through heads (the next eight bytes behind the block's common prefix, as an integer) or, for
-/// point reads, through one-byte fingerprints.
+/// piece of memory: what is declared here, the table, the contents (tags apart, where they differ). Immutable; any thread.
+/// Entries can be reached by number; which number a key has is found through heads (the next eight bytes behind the block's
+/// common prefix, as an integer) or, for point reads, through one-byte fingerprints.
 class Block {
  public:
   enum class Use : std::uint8_t {
