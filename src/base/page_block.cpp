@@ -4,16 +4,7 @@
 
 #include <new>
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define LDB_ADDRESS_SANITIZER
-#endif
-#elif defined(__SANITIZE_ADDRESS__)
-#define LDB_ADDRESS_SANITIZER
-#endif
-#ifdef LDB_ADDRESS_SANITIZER
-#include <sanitizer/asan_interface.h>
-#endif
+#include "base/forbidden_memory.hpp"
 
 namespace ldb {
 
@@ -29,16 +20,8 @@ PageBlock::~PageBlock() {
   ::munmap(data_, size_);
 }
 
-void PageBlock::forbid() {
-#ifdef LDB_ADDRESS_SANITIZER
-  ASAN_POISON_MEMORY_REGION(data_, size_);
-#endif
-}
+void PageBlock::forbid() { forbid_memory(data_, size_); }
 
-void PageBlock::allow() {
-#ifdef LDB_ADDRESS_SANITIZER
-  ASAN_UNPOISON_MEMORY_REGION(data_, size_);
-#endif
-}
+void PageBlock::allow() { allow_memory(data_, size_); }
 
 }  // namespace ldb

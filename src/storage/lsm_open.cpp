@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <set>
 
+#include "base/heap.hpp"
 #include "storage/file_names.hpp"
 #include "storage/lsm_engine.hpp"
 #include "storage/wal/batch_codec.hpp"
@@ -200,7 +201,9 @@ void LsmEngine::remove_orphans() {
 }
 
 LsmEngine::~LsmEngine() {
+  constexpr std::size_t kBig = 16 << 20;
   (void)close();
+  const bool was_big = block_cache_.memory_usage() + table_cache_.memory_usage() >= kBig;
   own_executor_ = nullptr;
   // In this order: read states use tables, tables use the cache.
   fast_read_state_.store(nullptr);
@@ -211,6 +214,7 @@ LsmEngine::~LsmEngine() {
   active_ = nullptr;
   table_cache_.clear();
   epochs_.drain();
+  if (was_big) give_heap_back();
 }
 
 Status LsmEngine::close() {

@@ -101,7 +101,10 @@ void LsmEngine::finish_locked(LsmWrite& write) {
     queue_mutex_.lock();
     leader_active_ = false;
     gathering_.writers = group_.size() + queue_size_;
-    if (write.sync == SyncPolicy::kSync) gathering_.group_ns += (end - start - gathering_.group_ns) / 8;
+    if (write.sync == SyncPolicy::kSync) {
+      const std::int64_t took = std::min(end - start, 4 * kMostGather);  // a stall says nothing of the next sync
+      gathering_.group_ns += (took - gathering_.group_ns) / 8;
+    }
     for (LsmWrite* member : group_) {
       member->status = status;
       member->done = true;

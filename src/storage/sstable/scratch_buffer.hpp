@@ -6,10 +6,13 @@
 #include <memory>
 #include <utility>
 
+#include "base/forbidden_memory.hpp"
+
 namespace ldb::storage {
 
 /// Takes the memory that the thread used last and gives it back at the end, so that reading a block neither allocates nor clears
-/// what it passes through. A thread may hold several; one that waits in the middle keeps its own.
+/// what it passes through. A thread may hold several; one that waits in the middle keeps its own. What lies beyond the bytes that
+/// were asked for may not be touched (see forbid_memory()).
 class ScratchBuffer {
  public:
   ScratchBuffer() {
@@ -20,7 +23,8 @@ class ScratchBuffer {
     }
   }
   ~ScratchBuffer() {
-    if (memory_.size > kMostKept) return;
+    if (memory_.bytes == nullptr || memory_.size > kMostKept) return;
+    forbid_memory(memory_.bytes.get(), memory_.size);
     for (Memory& memory : kept()) {
       if (memory.bytes != nullptr) continue;
       memory = std::move(memory_);
@@ -30,14 +34,18 @@ class ScratchBuffer {
   ScratchBuffer(const ScratchBuffer&) = delete;
   ScratchBuffer& operator=(const ScratchBuffer&) = delete;
 
-  /// At least `size` bytes of anything; what was there before is gone.
+  /// `size` bytes of anything; what was there before is gone.
   char* get(std::size_t size) {
     if (size > memory_.size) {
       constexpr std::size_t kLeast = 8 << 10;
-      memory_.size = size > kLeast ? size : kLeast;
-      memory_.bytes = std::make_unique_for_overwrite<char[]>(memory_.size);
+      const std::size_t bigger = size > kLeast ? size : kLeast;
+      memory_.bytes = std::make_unique_for_overwrite<char[]>(bigger);
+      memory_.size = bigger;
     }
-    return memory_.bytes.get();
+    char* const bytes = memory_.bytes.get();
+    allow_memory(bytes, size);
+    forbid_memory(bytes + size, memory_.size - size);
+    return bytes;
   }
 
  private:
