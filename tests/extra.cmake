@@ -38,26 +38,27 @@ if(TARGET ldbdump)
   set_tests_properties(project.ldbdump PROPERTIES TIMEOUT 60 LABELS project)
 endif()
 
+find_package(CLI11 2 REQUIRED CONFIG)
+
 # kill -9 of a writing process; scripts/torture runs more rounds.
-ldb_executable(torture SOURCES torture/torture.cpp LIBS ldb)
+ldb_executable(torture SOURCES torture/torture.cpp LIBS ldb CLI11::CLI11)
 if(NOT LDB_SANITIZE)
   add_test(NAME torture.kill9 COMMAND torture --rounds 20)
   set_tests_properties(torture.kill9 PROPERTIES TIMEOUT 300 LABELS project RUN_SERIAL ON)
 endif()
 
 # Runs folders of sqllogictest files that lie outside the project: scripts/conformance.
-ldb_executable(sql_conformance SOURCES sql/conformance.cpp sql/slt_runner.cpp sql/sql_mutator.cpp LIBS ldb)
+ldb_executable(sql_conformance SOURCES sql/conformance.cpp sql/slt_runner.cpp sql/sql_mutator.cpp LIBS ldb CLI11::CLI11)
 target_include_directories(sql_conformance PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
 
 # The simulated cluster.
 if(LDB_BUILD_SIM)
   file(GLOB simulate_sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/simulate/*.cpp)
-  ldb_executable(simulate SOURCES ${simulate_sources} LIBS ldb_sim fmt::fmt)
+  ldb_executable(simulate SOURCES ${simulate_sources} LIBS ldb_sim fmt::fmt CLI11::CLI11)
   target_include_directories(simulate PRIVATE ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/tests/simulate)
   add_dependencies(ldb_sim_tests simulate)
   add_test(NAME sim.seeds COMMAND simulate --seed 1 --count 300)
   set_tests_properties(sim.seeds PROPERTIES TIMEOUT 1200 LABELS sim)
-  find_package(CLI11 2 REQUIRED CONFIG)
   ldb_executable(soak SOURCES soak/soak.cpp LIBS ldb_sim CLI11::CLI11)
   add_dependencies(ldb_sim_tests soak)
   add_test(NAME sim.soak COMMAND soak --seed 1 --count 10)

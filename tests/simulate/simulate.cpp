@@ -3,6 +3,7 @@
 // Runs seeds N .. N+M-1. Prints each seed's trace hash (two runs of one seed print the same) and at the end how often each fault
 // and each kind of conflict happened. Fails when a run fails, or when, over at least 100 seeds, one of them never happened. With
 // --plant (builds with planted bugs) and --expect-failure it succeeds only if some seed finds the bug.
+#include <CLI/CLI.hpp>
 #include <chrono>
 #include <cstdio>
 #include <iostream>
@@ -25,37 +26,6 @@ struct Arguments {
   bool trace = false;
   std::string plant;
 };
-
-Arguments parse(int argc, char** argv) {
-  Arguments arguments;
-  for (int i = 1; i < argc; ++i) {
-    const std::string name = argv[i];
-    const auto value = [&]() -> std::string {
-      if (++i >= argc) {
-        std::cerr << "simulate: " << name << " needs a value\n";
-        std::exit(2);
-      }
-      return argv[i];
-    };
-    if (name == "--seed") {
-      arguments.seed = std::stoull(value());
-    } else if (name == "--count") {
-      arguments.count = std::stoull(value());
-    } else if (name == "--ms") {
-      arguments.duration_ms = std::stoll(value());
-    } else if (name == "--plant") {
-      arguments.plant = value();
-    } else if (name == "--expect-failure") {
-      arguments.expect_failure = true;
-    } else if (name == "--trace") {
-      arguments.trace = true;
-    } else {
-      std::cerr << "simulate: unknown option " << name << '\n';
-      std::exit(2);
-    }
-  }
-  return arguments;
-}
 
 void body(ldb::sim::World& world, std::int64_t duration_ns) {
   Cluster cluster(world, 3);
@@ -160,7 +130,17 @@ bool report(const Counters& totals, std::uint64_t runs) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const Arguments arguments = parse(argc, argv);
+  Arguments arguments;
+  CLI::App app("A cluster of three nodes under load and misfortune, in simulation, checked against the oracle.");
+  app.add_option("--seed", arguments.seed, "the first")->capture_default_str();
+  app.add_option("--count", arguments.count, "seeds to run")->capture_default_str()->check(CLI::PositiveNumber);
+  app.add_option("--ms", arguments.duration_ms, "virtual milliseconds of misfortune")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber);
+  auto* const plant = app.add_option("--plant", arguments.plant, "a bug to put in, where the build has planted bugs");
+  app.add_flag("--expect-failure", arguments.expect_failure, "succeed only if a seed finds the planted bug")->needs(plant);
+  app.add_flag("--trace", arguments.trace, "print every step");
+  CLI11_PARSE(app, argc, argv);
   if (!arguments.plant.empty()) {
 #if defined(LDB_PLANTED_BUGS)
     const auto bug = ldb::parse_planted_bug(arguments.plant);

@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <CLI/CLI.hpp>
 
 #include <algorithm>
 #include <chrono>
@@ -298,40 +299,19 @@ void print_buckets(const std::vector<SltFailure>& failures) {
   }
 }
 
-bool parse(int argc, char** argv, Arguments& arguments) {
-  for (int i = 1; i < argc; ++i) {
-    const std::string argument = argv[i];
-    const bool more = i + 1 < argc;
-    if (argument == "--details" && more) {
-      arguments.details = argv[++i];
-    } else if (argument == "--memory-mb" && more) {
-      arguments.memory_mb = static_cast<unsigned>(std::stoul(argv[++i]));
-    } else if (argument == "--time-s" && more) {
-      arguments.time_s = static_cast<unsigned>(std::stoul(argv[++i]));
-    } else if (argument == "--mutate" && more) {
-      arguments.mutations = static_cast<unsigned>(std::stoul(argv[++i]));
-    } else if (argument == "--seed" && more) {
-      arguments.seed = std::stoull(argv[++i]);
-    } else if (argument == "--quiet") {
-      arguments.quiet = true;
-    } else if (argument.starts_with("--")) {
-      return false;
-    } else {
-      arguments.paths.push_back(argument);
-    }
-  }
-  return !arguments.paths.empty();
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
   Arguments arguments;
-  if (!parse(argc, argv, arguments)) {
-    std::cerr << "usage: sql_conformance [--details FILE] [--memory-mb N] [--time-s N] [--quiet] [--mutate N [--seed S]] "
-                 "FOLDER|FILE...\n";
-    return 2;
-  }
+  CLI::App app("Runs sqllogictest files, each against a node of its own.");
+  app.add_option("paths", arguments.paths, "files, or folders of .slt files")->required()->check(CLI::ExistingPath);
+  app.add_option("--details", arguments.details, "file to write every failure to");
+  app.add_option("--memory-mb", arguments.memory_mb, "of address space for one file, 0: no bound")->capture_default_str();
+  app.add_option("--time-s", arguments.time_s, "for one file")->capture_default_str()->check(CLI::PositiveNumber);
+  app.add_option("--mutate", arguments.mutations, "broken versions of each record, to look for crashes")->capture_default_str();
+  app.add_option("--seed", arguments.seed, "of the broken versions")->capture_default_str();
+  app.add_flag("--quiet", arguments.quiet, "print only files that failed");
+  CLI11_PARSE(app, argc, argv);
   const std::vector<std::string> files = files_of(arguments.paths);
   std::size_t passed = 0;
   std::size_t clean = 0;

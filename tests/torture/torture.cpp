@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <CLI/CLI.hpp>
 
 #include <array>
 #include <cstdint>
@@ -247,7 +248,6 @@ struct Settings {
 
 int run(const Settings& settings) {
   std::cout << "torture: " << settings.rounds << " rounds, seed " << settings.seed << ", in " << settings.directory << std::endl;
-  fs::remove_all(settings.directory);
   create_schema(settings.directory);
   std::mt19937_64 random(settings.seed);
   const std::string self = fs::read_symlink("/proc/self/exe").string();
@@ -273,20 +273,14 @@ int run(const Settings& settings) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const std::vector<std::string> arguments(argv + 1, argv + argc);
-  if (arguments.size() == 2 && arguments[0] == "--writer") return run_writer(arguments[1]);
   Settings settings;
-  for (std::size_t i = 0; i < arguments.size(); i += 2) {
-    if (i + 1 == arguments.size()) die(arguments[i] + " needs a value");
-    if (arguments[i] == "--rounds") {
-      settings.rounds = std::atoi(arguments[i + 1].c_str());
-    } else if (arguments[i] == "--seed") {
-      settings.seed = std::strtoull(arguments[i + 1].c_str(), nullptr, 10);
-    } else if (arguments[i] == "--directory") {
-      settings.directory = arguments[i + 1];
-    } else {
-      die("unknown option " + arguments[i]);
-    }
-  }
-  return run(settings);
+  std::string writer;
+  CLI::App app("Kills a writing process again and again, and looks whether everything that it was told is durable is there.");
+  app.add_option("--rounds", settings.rounds, "kills")->capture_default_str()->check(CLI::PositiveNumber);
+  app.add_option("--seed", settings.seed, "of the moments and of what is written");
+  app.add_option("--directory", settings.directory, "where the database goes while it is needed; must not exist")
+      ->check(CLI::NonexistentPath);
+  app.add_option("--writer", writer)->group("");
+  CLI11_PARSE(app, argc, argv);
+  return writer.empty() ? run(settings) : run_writer(writer);
 }
