@@ -69,7 +69,6 @@ class LdbStore final : public Store {
 
  private:
   void write(ldb::WriteBatch batch, bool sync) {
-    check(engine_->throttle());
     check(engine_->write(std::move(batch), sync ? ldb::SyncPolicy::kSync : ldb::SyncPolicy::kOs).error());
   }
   std::unique_ptr<ldb::StorageEngine> engine_;

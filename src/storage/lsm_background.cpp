@@ -14,6 +14,7 @@ namespace {
 constexpr std::string_view kCannotPrepare = "cannot prepare the log; it will be tried again";
 constexpr std::int64_t kRetryNs = 100 * rt::kMillisecond;
 constexpr std::uint64_t kMaxManifestBytes = 4 << 20;
+constexpr std::size_t kMaxFlushes = 2;  // at once; more would find no memtables, for writers are slowed before
 
 /// Feeds the survivors of `entries` to `writer`; `progress` hears now and then how many were looked at.
 template <class Progress>
@@ -41,8 +42,10 @@ void LsmEngine::schedule() {
   if (stopping_) return;
   const bool may_retry = (flush_failure_ && compaction_failure_ && upkeep_failure_) || rt::monotonic_ns() >= retry_at_ns_;
   const auto state = read_state();
-  if (!flush_running_ && !state->immutables.empty() && (flush_failure_ || may_retry)) {
-    flush_running_ = submit_task(TaskPriority::kHigh, &LsmEngine::run_flush);
+  // After a failure those under way must end before it is all tried again.
+  const bool may_flush = flushes_.size() < kMaxFlushes && failed_flush_ == UINT64_MAX;
+  if (may_flush && !flush_submitted_ && state->immutables.size() > memtables_taken_ && (flush_failure_ || may_retry)) {
+    flush_submitted_ = submit_task(TaskPriority::kHigh, &LsmEngine::run_flush);
   }
   if (!upkeep_running_ && upkeep_wanted_ && (upkeep_failure_ || may_retry)) {
     upkeep_running_ = submit_task(TaskPriority::kHigh, &LsmEngine::run_log_upkeep);
@@ -78,7 +81,7 @@ void LsmEngine::set_read_state(std::shared_ptr<const ReadState> state) {
   update_pressure();
 }
 
-Status LsmEngine::install(VersionEdit& edit, std::size_t flushed) {
+Status LsmEngine::install(VersionEdit& edit, Flush* flush) {
   rt::MutexLock manifest_lock(manifest_mutex_);
   edit.next_file_number = next_file_number_.load();
   LDB_ASSIGN_OR_RETURN(auto version, apply_edit(*state_.version, edit, obsolete_));
@@ -98,8 +101,11 @@ Status LsmEngine::install(VersionEdit& edit, std::size_t flushed) {
     rt::MutexLock lock(mutex_);
     auto state = std::make_shared<ReadState>(*read_state());
     state->version = version;
-    state->immutables.resize(state->immutables.size() - flushed);
-    if (flushed > 0) flush_progress_.store(0, std::memory_order_relaxed);
+    if (flush != nullptr) {
+      state->immutables.resize(state->immutables.size() - flush->memtables.size());
+      memtables_taken_ -= flush->memtables.size();
+      note_progress(*flush, 0);
+    }
     set_read_state(std::move(state));
   }
   for (const VersionEdit::Removed& removed : edit.removed) {
@@ -136,60 +142,95 @@ TableOptions LsmEngine::table_options() const {
 
 void LsmEngine::run_flush() {
   const std::int64_t started = rt::monotonic_ns();
-  const std::uint64_t bytes_before = counters_.flush_bytes.load();
-  tell_flush(EngineEventKind::kFlushBegun, started, bytes_before, {});
-  const Status status = flush_immutables();
-  tell_flush(EngineEventKind::kFlushFinished, started, bytes_before, status);
-  tell_error(status);
-  remove_obsolete_files();
-  // While writers are busy the next memtable takes the blocks of the one that was flushed.
-  const WriteBacklog left = backlog();
-  if (left.waiting == 0 && left.active_bytes < options_.memtable_bytes / 4) memtable_blocks_->trim();
+  std::optional<Flush> flush = begin_flush();
+  Status status;
+  if (flush) {
+    tell_flush(EngineEventKind::kFlushBegun, *flush, started, {});
+    status = work_on(*flush);
+    tell_flush(EngineEventKind::kFlushFinished, *flush, started, status);
+    if (status.code() != StatusCode::kAborted) tell_error(status);
+    flush->memtables.clear();
+    remove_obsolete_files();
+    // While writers are busy the next memtable takes the blocks of the one that was flushed.
+    const WriteBacklog left = backlog();
+    if (left.waiting == 0 && left.active_bytes < options_.memtable_bytes / 4) memtable_blocks_->trim();
+  }
   rt::MutexLock lock(mutex_);
-  note_failure(flush_failure_, status, "flush failed; it will be tried again");
-  flush_running_ = false;
+  if (flush) end_flush(*flush, status);
   task_done();
 }
 
-Status LsmEngine::flush_immutables() {
-  std::vector<std::shared_ptr<Memtable>> memtables;  // oldest first
-  LogPosition flushed;
-  {
-    rt::MutexLock lock(mutex_);
-    const auto state = read_state();
-    memtables.assign(state->immutables.rbegin(), state->immutables.rend());
-    flushed = state->active->log_start();
+std::optional<LsmEngine::Flush> LsmEngine::begin_flush() {
+  rt::MutexLock lock(mutex_);
+  flush_submitted_ = false;
+  const auto state = read_state();
+  const auto taken = static_cast<std::ptrdiff_t>(memtables_taken_);
+  Flush flush;
+  flush.memtables.assign(state->immutables.rbegin() + taken, state->immutables.rend());
+  if (flush.memtables.empty()) return std::nullopt;
+  flush.number = ++last_flush_;
+  flush.log_end = state->active->log_start();
+  flushes_.push_back(flush.number);
+  memtables_taken_ = state->immutables.size();
+  return flush;
+}
+
+void LsmEngine::end_flush(const Flush& flush, const Status& status) {
+  if (status.code() != StatusCode::kAborted) note_failure(flush_failure_, status, "flush failed; it will be tried again");
+  if (!status) failed_flush_ = std::min(failed_flush_, flush.number);
+  std::erase(flushes_, flush.number);
+  if (flushes_.empty() && failed_flush_ != UINT64_MAX) {
+    failed_flush_ = UINT64_MAX;
+    memtables_taken_ = 0;
   }
-  if (memtables.empty()) return {};
-  VersionEdit edit;
-  if (Status status = write_memtables(memtables, edit); !status) {
-    flush_progress_.store(0, std::memory_order_relaxed);
+}
+
+Status LsmEngine::work_on(Flush& flush) {
+  if (Status status = write_table(flush); !status) {
+    note_progress(flush, 0);
+    return status;
+  }
+  if (Status status = wait_for_older(flush); !status) {
+    note_progress(flush, 0);
+    for (const auto& added : flush.edit.added) (void)fs_.remove(path(table_name(added.table.number)));
     return status;
   }
   // Tables must not be ahead of the durable log: a commit that is visible here must reach the change readers, too.
   const LogPosition before = log_->synced_end();
-  LDB_TRY(log_->sync_to(flushed));
+  LDB_TRY(log_->sync_to(flush.log_end));
   if (log_->synced_end() != before) notify_log_listener();
-  edit.log_flushed = flushed;
-  const LogPosition keep = log_->keep_from(flushed, options_.max_log_bytes);
-  edit.log_begin = keep;
-  LDB_TRY(install(edit, memtables.size()));
+  flush.edit.log_flushed = flush.log_end;
+  flush.edit.log_begin = log_->keep_from(flush.log_end, options_.max_log_bytes);
+  LDB_TRY(install(flush.edit, &flush));
   counters_.flushes.fetch_add(1, std::memory_order_relaxed);
-  for (const auto& added : edit.added) counters_.flush_bytes.fetch_add(added.table.file_size, std::memory_order_relaxed);
+  counters_.flush_bytes.fetch_add(flush.edit.added_bytes(), std::memory_order_relaxed);
   return {};
 }
 
-Status LsmEngine::write_memtables(const std::vector<std::shared_ptr<Memtable>>& memtables, VersionEdit& edit) {
+/// The log is given back from its beginning, so what is older must be in tables before.
+Status LsmEngine::wait_for_older(const Flush& flush) {
+  rt::MutexLock lock(mutex_);
+  while (flushes_.front() != flush.number) changed_.wait(mutex_);
+  if (failed_flush_ < flush.number) return Status(StatusCode::kAborted, "a flush of what is older failed");
+  return {};
+}
+
+void LsmEngine::note_progress(Flush& flush, std::uint64_t bytes) {
+  flush_progress_.fetch_add(bytes - flush.progress, std::memory_order_relaxed);  // may wrap around to less
+  flush.progress = bytes;
+}
+
+Status LsmEngine::write_table(Flush& flush) {
   std::vector<std::unique_ptr<InternalIterator>> sources;
   std::vector<RangeTombstone> raw;
   std::uint64_t entries = 0;
   std::uint64_t bytes = 0;
-  for (const auto& memtable : memtables) {
+  for (const auto& memtable : flush.memtables) {
     sources.push_back(memtable->iterate());
     bytes += memtable->memory_usage();
     if (const auto list = memtable->tombstones()) list->append_to(raw);
     entries += memtable->entries();
-    edit.last_sequence = std::max(edit.last_sequence.value_or(0), memtable->last_sequence());
+    flush.edit.last_sequence = std::max(flush.edit.last_sequence.value_or(0), memtable->last_sequence());
   }
   if (entries == 0) return {};
   const FragmentedTombstones tombstones(std::move(raw));
@@ -208,11 +249,11 @@ Status LsmEngine::write_memtables(const std::vector<std::shared_ptr<Memtable>>& 
   const auto merged = new_merging_iterator(std::move(sources));
   LDB_TRY(sift(*merged, sieve, writer, [&](std::uint64_t seen) {
     const double part = static_cast<double>(seen) / static_cast<double>(entries);
-    flush_progress_.store(static_cast<std::uint64_t>(part * static_cast<double>(bytes)), std::memory_order_relaxed);
+    note_progress(flush, static_cast<std::uint64_t>(part * static_cast<double>(bytes)));
     prepare_log();
   }));
   LDB_ASSIGN_OR_RETURN(auto tables, writer.finish());
-  for (TableMeta& table : tables) edit.added.push_back({0, std::move(table)});
+  for (TableMeta& table : tables) flush.edit.added.push_back({0, std::move(table)});
   counters_.entries_dropped.fetch_add(sieve.dropped(), std::memory_order_relaxed);
   return {};
 }
@@ -266,7 +307,7 @@ Status LsmEngine::upkeep_log() {
   if (keep.segment > begin.segment) {
     VersionEdit edit;
     edit.log_begin = keep;
-    LDB_TRY(install(edit, 0));
+    LDB_TRY(install(edit));
   }
   return log_->wants_next() ? log_->prepare_next() : Status();
 }

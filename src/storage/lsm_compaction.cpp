@@ -111,14 +111,13 @@ Status LsmEngine::compact_tables(const CompactionJob& job, VersionEdit& edit) {
   if (job.move) {
     edit.added.push_back({job.output_level, job.inputs[0]->meta});
     counters_.moves.fetch_add(1, std::memory_order_relaxed);
-    return install(edit, 0);
+    return install(edit);
   }
   LDB_TRY(write_compaction(job, edit));
-  if (Status status = install(edit, 0); !status) return status;
+  if (Status status = install(edit); !status) return status;
   counters_.compactions.fetch_add(1, std::memory_order_relaxed);
   counters_.compaction_read_bytes.fetch_add(bytes_of(job.inputs) + bytes_of(job.below), std::memory_order_relaxed);
-  for (const auto& added : edit.added)
-    counters_.compaction_write_bytes.fetch_add(added.table.file_size, std::memory_order_relaxed);
+  counters_.compaction_write_bytes.fetch_add(edit.added_bytes(), std::memory_order_relaxed);
   return {};
 }
 

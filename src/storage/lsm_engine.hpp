@@ -133,11 +133,24 @@ class LsmEngine final : public StorageEngine {
   void schedule() LDB_REQUIRES(mutex_);
   bool submit_task(TaskPriority priority, void (LsmEngine::*task)()) LDB_REQUIRES(mutex_);
   void task_done() LDB_REQUIRES(mutex_);
+  /// Some immutable memtables that become one table.
+  struct Flush {
+    std::uint64_t number = 0;                          ///< in order of age
+    std::vector<std::shared_ptr<Memtable>> memtables;  ///< oldest first
+    LogPosition log_end;                               ///< behind everything in them
+    std::uint64_t progress = 0;                        ///< its share of flush_progress_
+    VersionEdit edit;
+  };
   void run_flush();
   void run_compaction();
   void run_log_upkeep();
-  Status flush_immutables();
-  Status write_memtables(const std::vector<std::shared_ptr<Memtable>>& memtables, VersionEdit& edit);
+  /// Of the immutable memtables all that no other flush has.
+  std::optional<Flush> begin_flush();
+  void end_flush(const Flush& flush, const Status& status) LDB_REQUIRES(mutex_);
+  Status work_on(Flush& flush);
+  Status write_table(Flush& flush);
+  void note_progress(Flush& flush, std::uint64_t bytes);
+  Status wait_for_older(const Flush& flush);
   Status compact_tables(const CompactionJob& job);
   Status compact_tables(const CompactionJob& job, VersionEdit& edit);
   Status write_compaction(const CompactionJob& job, VersionEdit& edit);
@@ -148,8 +161,8 @@ class LsmEngine final : public StorageEngine {
                        const std::optional<std::string>& upper, std::vector<TableMeta>& tables);
   std::uint64_t target_table_bytes() const;
   Result<bool> compact_level_range(int level, const KeyRange& range, std::uint64_t written_since);
-  /// Makes the edit durable and current. `flushed`: how many of the oldest immutable memtables it replaces.
-  Status install(VersionEdit& edit, std::size_t flushed);
+  /// Makes the edit durable and current. `flush`: whose memtables, the oldest, it replaces.
+  Status install(VersionEdit& edit, Flush* flush = nullptr);
   Status upkeep_log();
   /// For long tasks, now and then: when these hold all threads, the log's next segment would come too late for writers.
   void prepare_log();
@@ -180,7 +193,7 @@ class LsmEngine final : public StorageEngine {
   void tell_error(const Status& status) const;
   void tell_compaction(EngineEventKind kind, const CompactionJob& job, const VersionEdit& edit, std::int64_t started_ns,
                        const Status& status) const;
-  void tell_flush(EngineEventKind kind, std::int64_t started_ns, std::uint64_t bytes_before, const Status& status) const;
+  void tell_flush(EngineEventKind kind, const Flush& flush, std::int64_t started_ns, const Status& status) const;
   void tell_stall(bool stalled);
   void tell_segment();  // by the leader
   void add_amplification(std::vector<EngineProperty>& properties) const;
@@ -246,7 +259,11 @@ class LsmEngine final : public StorageEngine {
   rt::CondVar changed_;  // background work was done, or failed
   bool stopping_ LDB_GUARDED_BY(mutex_) = false;
   unsigned tasks_ LDB_GUARDED_BY(mutex_) = 0;
-  bool flush_running_ LDB_GUARDED_BY(mutex_) = false;
+  bool flush_submitted_ LDB_GUARDED_BY(mutex_) = false;        // and has not begun
+  std::vector<std::uint64_t> flushes_ LDB_GUARDED_BY(mutex_);  // numbers of those under way, the oldest first
+  std::uint64_t last_flush_ LDB_GUARDED_BY(mutex_) = 0;
+  std::uint64_t failed_flush_ LDB_GUARDED_BY(mutex_) = UINT64_MAX;  // the oldest that failed beside those under way
+  std::size_t memtables_taken_ LDB_GUARDED_BY(mutex_) = 0;  // the oldest so many immutable ones belong to flushes under way
   bool compaction_running_ LDB_GUARDED_BY(mutex_) = false;
   bool upkeep_running_ LDB_GUARDED_BY(mutex_) = false;
   bool upkeep_wanted_ LDB_GUARDED_BY(mutex_) = false;
@@ -260,7 +277,7 @@ class LsmEngine final : public StorageEngine {
   enum class Pressure : std::uint8_t { kNone, kBacklog, kFailure };
   rt::Atomic<Pressure> pressure_{Pressure::kNone};
   rt::Atomic<std::uint64_t> writes_under_pressure_{0};
-  rt::Atomic<std::uint64_t> flush_progress_{0};  // bytes of waiting memtables that the flush under way has behind it
+  rt::Atomic<std::uint64_t> flush_progress_{0};  // bytes of waiting memtables that the flushes under way have behind them
   rt::Atomic<std::int64_t> stalled_since_{0};    // 0: the listener was not told of a stall
 
   std::shared_ptr<const ReadState> read_state_ LDB_GUARDED_BY(mutex_);

@@ -68,7 +68,7 @@ Result<std::uint64_t> LsmEngine::ingest(SortedSource& source) {
 /// The manifest took the edit or not. A new manifest without it settles that; failing this, nothing may be built on "not there".
 Status LsmEngine::settle_failed_ingest(const Status& failure) {
   VersionEdit nothing;
-  if (install(nothing, 0)) return failure;
+  if (install(nothing)) return failure;
   (void)log_->fail(failure);
   return Status(StatusCode::kOutcomeUnknown, std::string(failure.message()) + "; the engine refuses writes until it is reopened")
       .with_detail(failure.to_string());
@@ -113,7 +113,7 @@ Status LsmEngine::add_run(const std::vector<TableMeta>& tables, std::uint64_t se
       edit.last_sequence = sequence;
       for (const TableMeta& table : tables) edit.added.push_back({level_for(*version, table), table});
       installing = true;
-      LDB_TRY(install(edit, 0));
+      LDB_TRY(install(edit));
       published_.store(sequence, std::memory_order_release);
       return {};
     });

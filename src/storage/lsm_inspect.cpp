@@ -26,23 +26,20 @@ void LsmEngine::tell_compaction(EngineEventKind kind, const CompactionJob& job, 
     for (const TablePtr& table : *tables) event.bytes_in += table->meta.file_size;
   }
   event.tables_out = edit.added.size();
-  if (!job.move) {
-    for (const VersionEdit::Added& added : edit.added) event.bytes_out += added.table.file_size;
-  }
+  if (!job.move) event.bytes_out = edit.added_bytes();
   if (kind == EngineEventKind::kCompactionFinished) event.duration_ns = rt::monotonic_ns() - started_ns;
   event.status = status;
   tell(event);
 }
 
-void LsmEngine::tell_flush(EngineEventKind kind, std::int64_t started_ns, std::uint64_t bytes_before,
-                           const Status& status) const {
+void LsmEngine::tell_flush(EngineEventKind kind, const Flush& flush, std::int64_t started_ns, const Status& status) const {
   if (options_.listener == nullptr) return;
   EngineEvent event;
   event.kind = kind;
   event.output_level = 0;
   if (kind == EngineEventKind::kFlushFinished) {
-    event.bytes_out = counters_.flush_bytes.load() - bytes_before;
-    event.tables_out = event.bytes_out > 0 ? 1 : 0;
+    event.tables_out = status ? flush.edit.added.size() : 0;
+    if (status) event.bytes_out = flush.edit.added_bytes();
     event.duration_ns = rt::monotonic_ns() - started_ns;
   }
   event.status = status;

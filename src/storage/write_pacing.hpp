@@ -31,7 +31,7 @@ struct WritePace {
 /// happens behind them, whatever it is, and do not run into a wall at full speed. It is counted in bytes that the flush has still
 /// before it, since a count of memtables changes too late and by too much.
 inline WritePace pace_of(const WriteBacklog& backlog) {
-  constexpr double kSlowUnflushed = 1.25;  // memtables still to be flushed, the active one included
+  constexpr double kSlowUnflushed = 2;  // memtables still to be flushed, the active one included; two may be flushed at once
   constexpr double kMostUnflushed = 3;
   constexpr double kSlowMemory = 3;  // memtables in memory; the budget has room for four
   constexpr double kMostMemory = 3.9;

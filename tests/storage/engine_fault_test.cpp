@@ -1,8 +1,8 @@
 // Every kind of file operation fails once, at every place; and damage to every byte of every file.
 #include "base/rt/rt.hpp"
 #include "ldb/engine_listener.hpp"
-#include "ldb/executor.hpp"
 #include "storage/crash_harness.hpp"
+#include "storage/manual_executor.hpp"
 
 using namespace ldb;
 using namespace ldb::test;
@@ -149,25 +149,6 @@ TEST_CASE("A flush on a full disk fails, and the engine goes on in its log once 
 }
 
 namespace {
-
-/// Tasks wait until the test runs them, on its own thread.
-class ManualExecutor final : public Executor {
- public:
-  bool submit(TaskPriority, std::function<void()> task) override {
-    tasks_.push_back(std::move(task));
-    return true;
-  }
-  std::size_t waiting() const { return tasks_.size(); }
-  /// Runs the `n`-th of those that wait.
-  void run(std::size_t n) {
-    const std::function<void()> task = std::move(tasks_[n]);
-    tasks_.erase(tasks_.begin() + static_cast<std::ptrdiff_t>(n));
-    task();
-  }
-
- private:
-  std::vector<std::function<void()>> tasks_;
-};
 
 /// Asks whether writers may go on, when it hears of an error.
 class RefusalListener final : public EngineListener {

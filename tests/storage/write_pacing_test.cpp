@@ -23,6 +23,7 @@ TEST_CASE("Writers that are not ahead of the background are not paused") {
   CHECK_FALSE(pace_of(backlog_of(0, 1)).paused());  // about to be replaced; nothing waits
   CHECK_FALSE(pace_of(backlog_of(1, 0.2)).paused());
   CHECK_FALSE(pace_of(backlog_of(1, 0.9, 0.8)).paused());  // the flush is as far as the writers
+  CHECK_FALSE(pace_of(backlog_of(2, 0.9, 1)).paused());    // two flushes side by side have half behind them
   WriteBacklog tables;
   tables.level0_tables = 12;
   CHECK_FALSE(pace_of(tables).paused());
@@ -31,7 +32,7 @@ TEST_CASE("Writers that are not ahead of the background are not paused") {
 
 TEST_CASE("The more backlog, the more pauses; they reach one a write before writers are stopped") {
   std::uint64_t last = UINT64_MAX;
-  for (double active = 0; active < 0.89; active += 0.05) {
+  for (double active = 0.05; active < 0.89; active += 0.05) {
     const WritePace pace = pace_of(backlog_of(2, active));
     REQUIRE(pace.paused());
     CHECK_FALSE(pace.stop);
@@ -55,7 +56,7 @@ TEST_CASE("The more backlog, the more pauses; they reach one a write before writ
 }
 
 TEST_CASE("What the flush under way has behind it is not counted as backlog, but its memory is") {
-  CHECK(pace_of(backlog_of(2, 0.5, 1)).writes_per_pause > pace_of(backlog_of(2, 0.5)).writes_per_pause);
+  CHECK(pace_of(backlog_of(2, 0.8, 0.5)).writes_per_pause > pace_of(backlog_of(2, 0.8)).writes_per_pause);
   CHECK(pace_of(backlog_of(3, 0.8, 3)).writes_per_pause < pace_of(backlog_of(3, 0.1, 3)).writes_per_pause);
   CHECK(pace_of(backlog_of(1, 0, 2)).writes_per_pause == 0);  // numbers of different moments
 }

@@ -102,6 +102,11 @@ class PosixFileMapping final : public FileMapping {
   PosixFileMapping(const PosixFileMapping&) = delete;
   PosixFileMapping& operator=(const PosixFileMapping&) = delete;
   char* data() override { return static_cast<char*>(data_); }
+  void will_store([[maybe_unused]] std::uint64_t offset, [[maybe_unused]] std::size_t size) override {
+#ifdef MADV_POPULATE_WRITE  // Linux 5.14
+    (void)::madvise(data() + offset, size, MADV_POPULATE_WRITE);
+#endif
+  }
 
  private:
   void* const data_;

@@ -89,6 +89,12 @@ struct VersionEdit {
   std::optional<LogPosition> log_flushed;      ///< everything before is in tables
   std::optional<LogPosition> log_begin;        ///< oldest log position kept
 
+  /// Of the files of the tables added.
+  std::uint64_t added_bytes() const {
+    std::uint64_t total = 0;
+    for (const Added& a : added) total += a.table.file_size;
+    return total;
+  }
   std::string encode() const;
   /// Any bytes are safe; kCorruption without file name.
   static Result<VersionEdit> decode(std::string_view bytes);

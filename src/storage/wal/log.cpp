@@ -10,7 +10,8 @@
 namespace ldb::storage {
 namespace {
 constexpr std::size_t kMaxRecyclable = 3;
-}
+constexpr std::uint64_t kPage = 4096;
+}  // namespace
 
 std::string Log::segment_path(std::uint64_t number) const { return join_path(options_.directory, log_name(number)); }
 
@@ -76,7 +77,7 @@ Status Log::continue_segment(LogPosition tail) {
   LDB_TRY(file->truncate(tail.offset));
   LDB_TRY(file->preallocate(std::max<std::uint64_t>(options_.segment_bytes, tail.offset)));
   LDB_TRY(file->sync());
-  current_ = {tail.segment, decoded->generation, std::move(file), nullptr};
+  current_ = {tail.segment, decoded->generation, std::move(file), nullptr, 0};
   if (options_.map) current_.mapping = current_.file->map(options_.segment_bytes);
   return {};
 }
@@ -189,10 +190,19 @@ Status Log::change_segment() {
   return {};
 }
 
+void Log::announce(std::uint64_t end) {
+  constexpr std::uint64_t kAhead = 128 << 10;
+  const std::uint64_t from = std::max(current_.announced, buffer_offset_ / kPage * kPage);
+  const std::uint64_t to = std::min((end / kAhead + 1) * kAhead, options_.segment_bytes / kPage * kPage);
+  if (from < to) current_.mapping->will_store(from, static_cast<std::size_t>(to - from));
+  current_.announced = std::max(to, end);
+}
+
 Status Log::write_buffer(bool may_map) {
   LDB_TRY(poisoned());
   if (buffer_.empty()) return {};
-  if (may_map && current_.mapping && buffer_offset_ + buffer_.size() <= options_.segment_bytes) {
+  if (const std::uint64_t end = buffer_offset_ + buffer_.size(); may_map && current_.mapping && end <= options_.segment_bytes) {
+    if (end > current_.announced) announce(end);
     std::memcpy(current_.mapping->data() + buffer_offset_, buffer_.data(), buffer_.size());
   } else if (Status status = current_.file->write_at(buffer_offset_, buffer_); !status) {
     return poison(status);
