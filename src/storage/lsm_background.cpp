@@ -104,7 +104,7 @@ Status LsmEngine::install(VersionEdit& edit, Flush* flush) {
     if (flush != nullptr) {
       state->immutables.resize(state->immutables.size() - flush->memtables.size());
       memtables_taken_ -= flush->memtables.size();
-      note_progress(*flush, 0);
+      note_progress(*flush, 0);  // in the same step: what is gone does not wait any more
     }
     set_read_state(std::move(state));
   }
@@ -147,6 +147,7 @@ void LsmEngine::run_flush() {
   if (flush) {
     tell_flush(EngineEventKind::kFlushBegun, *flush, started, {});
     status = work_on(*flush);
+    note_progress(*flush, 0);
     tell_flush(EngineEventKind::kFlushFinished, *flush, started, status);
     if (status.code() != StatusCode::kAborted) tell_error(status);
     flush->memtables.clear();
@@ -186,12 +187,8 @@ void LsmEngine::end_flush(const Flush& flush, const Status& status) {
 }
 
 Status LsmEngine::work_on(Flush& flush) {
-  if (Status status = write_table(flush); !status) {
-    note_progress(flush, 0);
-    return status;
-  }
+  LDB_TRY(write_table(flush));
   if (Status status = wait_for_older(flush); !status) {
-    note_progress(flush, 0);
     for (const auto& added : flush.edit.added) (void)fs_.remove(path(table_name(added.table.number)));
     return status;
   }
