@@ -1,6 +1,5 @@
 // What every StorageEngine promises.
-#include <random>
-
+#include "base/random.hpp"
 #include "storage/engine_fixture.hpp"
 
 using namespace ldb;
@@ -442,14 +441,16 @@ TEST_CASE("Everything survives reopening, and change positions stay valid") {
 }
 
 TEST_CASE("properties and sizes answer") {
-  TestEngine engine(any_engine());
-  std::mt19937 random(1);
+  const EngineKind kind = any_engine();
+  TestEngine engine(kind);
+  Random random(1);
   for (int i = 0; i < 100; ++i) {
     std::string value(200, '\0');  // does not compress, so that it counts as much in a table as in a memtable
-    for (char& c : value) c = static_cast<char>(random());
+    for (char& c : value) c = static_cast<char>(random.below(256));
     put(*engine, "k" + std::to_string(i), value);
   }
-  CHECK(engine->approximate_size({}) >= 20000);
+  // RocksDB guesses what is in a memtable by the random heights in its skip list, at times a quarter of it.
+  if (kind != EngineKind::kRocksDb) CHECK(engine->approximate_size({}) >= 20000);
   REQUIRE(engine->flush());
   CHECK(engine->approximate_size({}) >= 20000);
   CHECK(engine->approximate_size({"x", "y"}) == 0);
