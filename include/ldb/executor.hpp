@@ -14,7 +14,7 @@ class Executor {
  public:
   virtual ~Executor() = default;
   /// False when the task was refused (queue full or stopping); then it will not run. ldb bounds how many tasks it has
-  /// outstanding. A task may block on disk; it never waits for another task.
+  /// outstanding. A task may block on disk; it never waits for a task that has not begun.
   virtual bool submit(TaskPriority priority, std::function<void()> task) = 0;
 };
 

@@ -28,6 +28,8 @@ class FileMapping {
   virtual char* data() = 0;
   /// A hint that all of these bytes will be stored to soon, in this order: cheaper than to find out page by page.
   virtual void will_store(std::uint64_t /*offset*/, std::size_t /*size*/) {}
+  /// A hint that these bytes will not be touched again: they need not be held in the memory of the process.
+  virtual void have_stored(std::uint64_t /*offset*/, std::size_t /*size*/) {}
 };
 
 /// A file being written. One thread at a time. After any failed call the contents beyond the last successful sync() are unknown.

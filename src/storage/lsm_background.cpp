@@ -14,21 +14,7 @@ namespace {
 constexpr std::string_view kCannotPrepare = "cannot prepare the log; it will be tried again";
 constexpr std::int64_t kRetryNs = 100 * rt::kMillisecond;
 constexpr std::uint64_t kMaxManifestBytes = 4 << 20;
-constexpr std::size_t kMaxFlushes = 2;  // at once; more would find no memtables, for writers are slowed before
-
-/// Feeds the survivors of `entries` to `writer`; `progress` hears now and then how many were looked at.
-template <class Progress>
-Status sift(InternalIterator& entries, EntrySieve& sieve, TableSetWriter& writer, const Progress& progress) {
-  constexpr std::uint64_t kStep = 1024;
-  std::uint64_t seen = 0;
-  for (entries.seek_to_first(); entries.valid(); entries.next()) {
-    if (++seen % kStep == 0) progress(seen);
-    const EntrySieve::Verdict verdict = sieve.judge(entries.key(), entries.tag(), entries.value());
-    if (!verdict.keep) continue;
-    LDB_TRY(writer.add(entries.key(), verdict.tag, verdict.drop_value ? std::string_view() : entries.value()));
-  }
-  return entries.status();
-}
+constexpr std::size_t kMaxFlushPieces = 4;  // of a full memtable
 
 }  // namespace
 
@@ -42,10 +28,8 @@ void LsmEngine::schedule() {
   if (stopping_) return;
   const bool may_retry = (flush_failure_ && compaction_failure_ && upkeep_failure_) || rt::monotonic_ns() >= retry_at_ns_;
   const auto state = read_state();
-  // After a failure those under way must end before it is all tried again.
-  const bool may_flush = flushes_.size() < kMaxFlushes && failed_flush_ == UINT64_MAX;
-  if (may_flush && !flush_submitted_ && state->immutables.size() > memtables_taken_ && (flush_failure_ || may_retry)) {
-    flush_submitted_ = submit_task(TaskPriority::kHigh, &LsmEngine::run_flush);
+  if (!flush_running_ && !state->immutables.empty() && (flush_failure_ || may_retry)) {
+    flush_running_ = submit_task(TaskPriority::kHigh, &LsmEngine::run_flush);
   }
   if (!upkeep_running_ && upkeep_wanted_ && (upkeep_failure_ || may_retry)) {
     upkeep_running_ = submit_task(TaskPriority::kHigh, &LsmEngine::run_log_upkeep);
@@ -75,13 +59,14 @@ void LsmEngine::note_failure(Status& where, const Status& status, std::string_vi
 }
 
 void LsmEngine::set_read_state(std::shared_ptr<const ReadState> state) {
+  level0_runs_.store(state->version->level0_runs(), std::memory_order_relaxed);
   fast_read_state_.store(state.get(), std::memory_order_seq_cst);
   read_state_.swap(state);
   epochs_.retire(std::move(state));
   update_pressure();
 }
 
-Status LsmEngine::install(VersionEdit& edit, Flush* flush) {
+Status LsmEngine::install(VersionEdit& edit, std::size_t flushed) {
   rt::MutexLock manifest_lock(manifest_mutex_);
   edit.next_file_number = next_file_number_.load();
   LDB_ASSIGN_OR_RETURN(auto version, apply_edit(*state_.version, edit, obsolete_));
@@ -101,10 +86,9 @@ Status LsmEngine::install(VersionEdit& edit, Flush* flush) {
     rt::MutexLock lock(mutex_);
     auto state = std::make_shared<ReadState>(*read_state());
     state->version = version;
-    if (flush != nullptr) {
-      state->immutables.resize(state->immutables.size() - flush->memtables.size());
-      memtables_taken_ -= flush->memtables.size();
-      note_progress(*flush, 0);  // in the same step: what is gone does not wait any more
+    if (flushed > 0) {
+      state->immutables.resize(state->immutables.size() - flushed);
+      flush_progress_.store(0, std::memory_order_relaxed);  // in the same step: what is gone does not wait any more
     }
     set_read_state(std::move(state));
   }
@@ -140,100 +124,79 @@ TableOptions LsmEngine::table_options() const {
 
 // Flush.
 
+/// The immutable memtables that there were when it began, and what its pieces share.
+struct LsmEngine::Flush {
+  std::vector<std::shared_ptr<Memtable>> memtables;  ///< oldest first
+  LogPosition log_end;                               ///< behind everything in them
+  std::uint64_t entries = 0;
+  std::uint64_t bytes = 0;
+  std::unique_ptr<FragmentedTombstones> tombstones;  ///< null: none
+  std::vector<std::uint64_t> views;
+};
+
 void LsmEngine::run_flush() {
   const std::int64_t started = rt::monotonic_ns();
-  std::optional<Flush> flush = begin_flush();
-  Status status;
-  if (flush) {
-    tell_flush(EngineEventKind::kFlushBegun, *flush, started, {});
-    status = work_on(*flush);
-    note_progress(*flush, 0);
-    tell_flush(EngineEventKind::kFlushFinished, *flush, started, status);
-    if (status.code() != StatusCode::kAborted) tell_error(status);
-    flush->memtables.clear();
-    remove_obsolete_files();
-    // While writers are busy the next memtable takes the blocks of the one that was flushed.
-    const WriteBacklog left = backlog();
-    if (left.waiting == 0 && left.active_bytes < options_.memtable_bytes / 4) memtable_blocks_->trim();
-  }
+  VersionEdit edit;
+  tell_flush(EngineEventKind::kFlushBegun, edit, started, {});
+  const Status status = flush_memtables(edit);
+  flush_progress_.store(0, std::memory_order_relaxed);
+  tell_flush(EngineEventKind::kFlushFinished, edit, started, status);
+  tell_error(status);
+  remove_obsolete_files();
+  // While writers are busy the next memtable takes the blocks of the one that was flushed.
+  const WriteBacklog left = backlog();
+  if (left.waiting == 0 && left.active_bytes < options_.memtable_bytes / 4) memtable_blocks_->trim();
   rt::MutexLock lock(mutex_);
-  if (flush) end_flush(*flush, status);
+  note_failure(flush_failure_, status, "flush failed; it will be tried again");
+  flush_running_ = false;
   task_done();
 }
 
-std::optional<LsmEngine::Flush> LsmEngine::begin_flush() {
-  rt::MutexLock lock(mutex_);
-  flush_submitted_ = false;
-  const auto state = read_state();
-  const auto taken = static_cast<std::ptrdiff_t>(memtables_taken_);
+Status LsmEngine::flush_memtables(VersionEdit& edit) {
   Flush flush;
-  flush.memtables.assign(state->immutables.rbegin() + taken, state->immutables.rend());
-  if (flush.memtables.empty()) return std::nullopt;
-  flush.number = ++last_flush_;
-  flush.log_end = state->active->log_start();
-  flushes_.push_back(flush.number);
-  memtables_taken_ = state->immutables.size();
-  return flush;
-}
-
-void LsmEngine::end_flush(const Flush& flush, const Status& status) {
-  if (status.code() != StatusCode::kAborted) note_failure(flush_failure_, status, "flush failed; it will be tried again");
-  if (!status) failed_flush_ = std::min(failed_flush_, flush.number);
-  std::erase(flushes_, flush.number);
-  if (flushes_.empty() && failed_flush_ != UINT64_MAX) {
-    failed_flush_ = UINT64_MAX;
-    memtables_taken_ = 0;
+  {
+    rt::MutexLock lock(mutex_);
+    const auto state = read_state();
+    flush.memtables.assign(state->immutables.rbegin(), state->immutables.rend());
+    flush.log_end = state->active->log_start();
   }
-}
-
-Status LsmEngine::work_on(Flush& flush) {
-  LDB_TRY(write_table(flush));
-  if (Status status = wait_for_older(flush); !status) {
-    for (const auto& added : flush.edit.added) (void)fs_.remove(path(table_name(added.table.number)));
-    return status;
-  }
+  LDB_TRY(write_flush(flush, edit));
   // Tables must not be ahead of the durable log: a commit that is visible here must reach the change readers, too.
   const LogPosition before = log_->synced_end();
   LDB_TRY(log_->sync_to(flush.log_end));
   if (log_->synced_end() != before) notify_log_listener();
-  flush.edit.log_flushed = flush.log_end;
-  flush.edit.log_begin = log_->keep_from(flush.log_end, options_.max_log_bytes);
-  LDB_TRY(install(flush.edit, &flush));
+  edit.log_flushed = flush.log_end;
+  edit.log_begin = log_->keep_from(flush.log_end, options_.max_log_bytes);
+  LDB_TRY(install(edit, flush.memtables.size()));
   counters_.flushes.fetch_add(1, std::memory_order_relaxed);
-  counters_.flush_bytes.fetch_add(flush.edit.added_bytes(), std::memory_order_relaxed);
+  counters_.flush_bytes.fetch_add(edit.added_bytes(), std::memory_order_relaxed);
   return {};
 }
 
-/// The log is given back from its beginning, so what is older must be in tables before.
-Status LsmEngine::wait_for_older(const Flush& flush) {
-  rt::MutexLock lock(mutex_);
-  while (flushes_.front() != flush.number) changed_.wait(mutex_);
-  if (failed_flush_ < flush.number) return Status(StatusCode::kAborted, "a flush of what is older failed");
-  return {};
-}
-
-void LsmEngine::note_progress(Flush& flush, std::uint64_t bytes) {
-  flush_progress_.fetch_add(bytes - flush.progress, std::memory_order_relaxed);  // may wrap around to less
-  flush.progress = bytes;
-}
-
-Status LsmEngine::write_table(Flush& flush) {
-  std::vector<std::unique_ptr<InternalIterator>> sources;
+Status LsmEngine::write_flush(Flush& flush, VersionEdit& edit) {
   std::vector<RangeTombstone> raw;
-  std::uint64_t entries = 0;
-  std::uint64_t bytes = 0;
+  const Memtable* largest = nullptr;
   for (const auto& memtable : flush.memtables) {
-    sources.push_back(memtable->iterate());
-    bytes += memtable->memory_usage();
+    if (largest == nullptr || memtable->entries() > largest->entries()) largest = memtable.get();
+    flush.entries += memtable->entries();
+    flush.bytes += memtable->memory_usage();
     if (const auto list = memtable->tombstones()) list->append_to(raw);
-    entries += memtable->entries();
-    flush.edit.last_sequence = std::max(flush.edit.last_sequence.value_or(0), memtable->last_sequence());
+    edit.last_sequence = std::max(edit.last_sequence.value_or(0), memtable->last_sequence());
   }
-  if (entries == 0) return {};
-  const FragmentedTombstones tombstones(std::move(raw));
+  if (flush.entries == 0) return {};
+  if (!raw.empty()) flush.tombstones = std::make_unique<FragmentedTombstones>(std::move(raw));
+  flush.views = views_.list(published_);
+  // Compressing is most of the work, and one thread would not keep up with writers.
+  const std::size_t pieces = std::min<std::size_t>(
+      {options_.max_subcompactions, kMaxFlushPieces, largest->memory_usage() * kMaxFlushPieces / options_.memtable_bytes});
+  return write_pieces(
+      TaskPriority::kHigh, largest->cuts(pieces), [this, &flush](KeyPiece& piece) { return flush_piece(flush, piece); }, 0, edit);
+}
+
+Status LsmEngine::flush_piece(const Flush& flush, KeyPiece& piece) {
   EntrySieve::Options sieve_options;
-  sieve_options.views = views_.list(published_);
-  sieve_options.tombstones = tombstones.empty() ? nullptr : &tombstones;
+  sieve_options.views = flush.views;
+  sieve_options.tombstones = flush.tombstones.get();
   sieve_options.nothing_below = [](std::string_view, std::string_view) { return false; };
   EntrySieve sieve(std::move(sieve_options));
   TableSetWriter::Options writer_options;
@@ -241,16 +204,25 @@ Status LsmEngine::write_table(Flush& flush) {
   writer_options.directory = directory_;
   writer_options.table = table_options();
   writer_options.new_number = [this] { return next_file_number_.fetch_add(1); };
-  writer_options.tombstones = sieve.surviving_tombstones();
+  writer_options.tombstones = piece.clip(sieve.surviving_tombstones());
   TableSetWriter writer(std::move(writer_options));
+  std::vector<std::unique_ptr<InternalIterator>> sources;
+  for (const auto& memtable : flush.memtables) sources.push_back(memtable->iterate());
   const auto merged = new_merging_iterator(std::move(sources));
-  LDB_TRY(sift(*merged, sieve, writer, [&](std::uint64_t seen) {
-    const double part = static_cast<double>(seen) / static_cast<double>(entries);
-    note_progress(flush, static_cast<std::uint64_t>(part * static_cast<double>(bytes)));
-    prepare_log();
-  }));
-  LDB_ASSIGN_OR_RETURN(auto tables, writer.finish());
-  for (TableMeta& table : tables) flush.edit.added.push_back({0, std::move(table)});
+  constexpr std::uint64_t kStep = 1024;
+  std::uint64_t seen = 0;
+  for (piece.lower ? merged->seek(*piece.lower, kFirstTag) : merged->seek_to_first(); merged->valid(); merged->next()) {
+    if (piece.upper && merged->key() >= *piece.upper) break;
+    if (++seen % kStep == 0) {
+      flush_progress_.fetch_add(flush.bytes * kStep / flush.entries, std::memory_order_relaxed);
+      prepare_log();
+    }
+    const EntrySieve::Verdict verdict = sieve.judge(merged->key(), merged->tag(), merged->value());
+    if (!verdict.keep) continue;
+    LDB_TRY(writer.add(merged->key(), verdict.tag, verdict.drop_value ? std::string_view() : merged->value()));
+  }
+  LDB_TRY(merged->status());
+  LDB_ASSIGN_OR_RETURN(piece.tables, writer.finish());
   counters_.entries_dropped.fetch_add(sieve.dropped(), std::memory_order_relaxed);
   return {};
 }

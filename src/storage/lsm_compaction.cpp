@@ -50,30 +50,6 @@ std::vector<std::string> find_cuts(const CompactionJob& job, std::uint64_t piece
 
 }  // namespace
 
-/// What the pieces of one compaction share. Owned jointly by the threads that work on it: one that comes late finds nothing left.
-struct LsmEngine::Compaction {
-  struct Piece {
-    std::optional<std::string> lower;
-    std::optional<std::string> upper;
-    std::vector<TableMeta> tables;
-    Status status;
-  };
-
-  // Constant while the pieces are worked on. The job outlives them, but not a late thread.
-  const CompactionJob* job = nullptr;
-  std::shared_ptr<const Version> version;
-  std::unique_ptr<FragmentedTombstones> tombstones;  ///< null: none
-  std::vector<std::uint64_t> views;
-  const CollectionPolicy* policy = nullptr;
-  std::size_t piece_count = 0;
-
-  rt::Mutex mutex;
-  rt::CondVar changed;
-  std::vector<Piece> pieces;  // each belongs to the thread that took it
-  std::size_t next LDB_GUARDED_BY(mutex) = 0;
-  std::size_t done LDB_GUARDED_BY(mutex) = 0;
-};
-
 void LsmEngine::run_compaction() {
   std::optional<CompactionJob> job;
   {
@@ -121,9 +97,17 @@ Status LsmEngine::compact_tables(const CompactionJob& job, VersionEdit& edit) {
   return {};
 }
 
+/// What the pieces of one compaction share; constant while they are worked on.
+struct LsmEngine::Compaction {
+  const CompactionJob& job;
+  std::shared_ptr<const Version> version;
+  std::unique_ptr<FragmentedTombstones> tombstones;  ///< null: none
+  std::vector<std::uint64_t> views;
+  const CollectionPolicy* policy = nullptr;
+};
+
 Status LsmEngine::write_compaction(const CompactionJob& job, VersionEdit& edit) {
-  const auto compaction = std::make_shared<Compaction>();
-  compaction->job = &job;
+  Compaction compaction{job, nullptr, nullptr, {}, nullptr};
   std::vector<RangeTombstone> raw;
   for (const auto* tables : {&job.inputs, &job.below}) {
     for (const TablePtr& table : *tables) {
@@ -132,39 +116,43 @@ Status LsmEngine::write_compaction(const CompactionJob& job, VersionEdit& edit) 
       if (reader->tombstones()) reader->tombstones()->append_to(raw);
     }
   }
-  if (!raw.empty()) compaction->tombstones = std::make_unique<FragmentedTombstones>(std::move(raw));
+  if (!raw.empty()) compaction.tombstones = std::make_unique<FragmentedTombstones>(std::move(raw));
   {
     rt::MutexLock lock(mutex_);
-    compaction->version = read_state()->version;
-    compaction->policy = policy_;
+    compaction.version = read_state()->version;
+    compaction.policy = policy_;
   }
-  compaction->views = views_.list(published_);
-  const auto cuts = find_cuts(job, target_table_bytes(), options_.max_subcompactions);
-  compaction->pieces.resize(cuts.size() + 1);
-  compaction->piece_count = compaction->pieces.size();
-  for (std::size_t i = 0; i < cuts.size(); ++i) compaction->pieces[i].upper = compaction->pieces[i + 1].lower = cuts[i];
+  compaction.views = views_.list(published_);
+  return write_pieces(
+      TaskPriority::kLow, find_cuts(job, target_table_bytes(), options_.max_subcompactions),
+      [this, &compaction](KeyPiece& piece) { return compact_piece(compaction, piece); }, job.output_level, edit);
+}
 
-  lend_threads(compaction);
-  work_on(*compaction);
-  rt::MutexLock lock(compaction->mutex);
-  while (compaction->done < compaction->piece_count) compaction->changed.wait(compaction->mutex);
+Status LsmEngine::write_pieces(TaskPriority priority, const std::vector<std::string>& cuts, PiecewiseJob::Work work, int level,
+                               VersionEdit& edit) {
+  const auto job = std::make_shared<PiecewiseJob>(cuts, std::move(work));
+  lend_threads(priority, job);
   Status status;
-  for (Compaction::Piece& piece : compaction->pieces) {
+  for (KeyPiece& piece : job->finish()) {
     if (status) status = piece.status;
-    for (TableMeta& table : piece.tables) edit.added.push_back({job.output_level, std::move(table)});
+    for (TableMeta& table : piece.tables) edit.added.push_back({level, std::move(table)});
   }
-  if (status) return {};
-  for (const auto& added : edit.added) (void)fs_.remove(path(table_name(added.table.number)));
-  edit.added.clear();
+  if (!status) remove_added(edit);
   return status;
 }
 
+/// Takes the files of tables back that will not become part of the tree.
+void LsmEngine::remove_added(VersionEdit& edit) {
+  for (const auto& added : edit.added) (void)fs_.remove(path(table_name(added.table.number)));
+  edit.added.clear();
+}
+
 /// Asks for help with all pieces but one. Threads that are busy elsewhere come too late, and that is all right.
-void LsmEngine::lend_threads(const std::shared_ptr<Compaction>& compaction) {
+void LsmEngine::lend_threads(TaskPriority priority, const std::shared_ptr<PiecewiseJob>& job) {
   rt::MutexLock lock(mutex_);
-  for (std::size_t i = 1; i < compaction->piece_count && !stopping_; ++i) {
-    const bool taken = executor_->submit(TaskPriority::kLow, [this, compaction] {
-      work_on(*compaction);
+  for (std::size_t i = 1; i < job->size() && !stopping_; ++i) {
+    const bool taken = executor_->submit(priority, [this, job] {
+      job->help();
       rt::MutexLock done_lock(mutex_);
       --tasks_;
       changed_.notify_all();
@@ -174,21 +162,8 @@ void LsmEngine::lend_threads(const std::shared_ptr<Compaction>& compaction) {
   }
 }
 
-void LsmEngine::work_on(Compaction& compaction) {
-  rt::MutexLock lock(compaction.mutex);
-  while (compaction.next < compaction.piece_count) {
-    Compaction::Piece& piece = compaction.pieces[compaction.next++];
-    lock.unlock();
-    piece.status = compact_piece(compaction, piece.lower, piece.upper, piece.tables);
-    lock.lock();
-    ++compaction.done;
-    compaction.changed.notify_all();
-  }
-}
-
-Status LsmEngine::compact_piece(const Compaction& compaction, const std::optional<std::string>& lower,
-                                const std::optional<std::string>& upper, std::vector<TableMeta>& tables) {
-  const CompactionJob& job = *compaction.job;
+Status LsmEngine::compact_piece(const Compaction& compaction, KeyPiece& piece) {
+  const CompactionJob& job = compaction.job;
   std::vector<std::unique_ptr<InternalIterator>> sources;
   const auto add_source = [&](int level, const std::vector<TablePtr>& inputs) -> Status {
     if (inputs.empty()) return {};
@@ -220,16 +195,12 @@ Status LsmEngine::compact_piece(const Compaction& compaction, const std::optiona
   writer_options.table.rate_limiter = rate_limiter_.get();
   writer_options.target_bytes = target_table_bytes();
   writer_options.new_number = [this] { return next_file_number_.fetch_add(1); };
-  for (FragmentedTombstones::Fragment& fragment : sieve.surviving_tombstones()) {
-    if (lower && fragment.start < *lower) fragment.start = *lower;
-    if (upper && fragment.end > *upper) fragment.end = *upper;
-    if (fragment.start < fragment.end) writer_options.tombstones.push_back(std::move(fragment));
-  }
+  writer_options.tombstones = piece.clip(sieve.surviving_tombstones());
   TableSetWriter writer(std::move(writer_options));
   const auto merged = new_merging_iterator(std::move(sources));
   std::uint64_t steps = 0;
-  for (lower ? merged->seek(*lower, kFirstTag) : merged->seek_to_first(); merged->valid(); merged->next()) {
-    if (upper && merged->key() >= *upper) break;
+  for (piece.lower ? merged->seek(*piece.lower, kFirstTag) : merged->seek_to_first(); merged->valid(); merged->next()) {
+    if (piece.upper && merged->key() >= *piece.upper) break;
     if ((++steps & 0x3ff) == 0) {
       {
         rt::MutexLock lock(mutex_);
@@ -242,7 +213,7 @@ Status LsmEngine::compact_piece(const Compaction& compaction, const std::optiona
     LDB_TRY(writer.add(merged->key(), verdict.tag, verdict.drop_value ? std::string_view() : merged->value()));
   }
   LDB_TRY(merged->status());
-  LDB_ASSIGN_OR_RETURN(tables, writer.finish());
+  LDB_ASSIGN_OR_RETURN(piece.tables, writer.finish());
   counters_.entries_dropped.fetch_add(sieve.dropped(), std::memory_order_relaxed);
   return {};
 }

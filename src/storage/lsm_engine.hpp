@@ -16,6 +16,7 @@
 #include "storage/cache/block_cache.hpp"
 #include "storage/cache/table_cache.hpp"
 #include "storage/compaction/compaction_picker.hpp"
+#include "storage/compaction/piecewise_job.hpp"
 #include "storage/compaction/rate_limiter.hpp"
 #include "storage/manifest/manifest.hpp"
 #include "storage/memtable/memtable.hpp"
@@ -133,36 +134,27 @@ class LsmEngine final : public StorageEngine {
   void schedule() LDB_REQUIRES(mutex_);
   bool submit_task(TaskPriority priority, void (LsmEngine::*task)()) LDB_REQUIRES(mutex_);
   void task_done() LDB_REQUIRES(mutex_);
-  /// Some immutable memtables that become one table.
-  struct Flush {
-    std::uint64_t number = 0;                          ///< in order of age
-    std::vector<std::shared_ptr<Memtable>> memtables;  ///< oldest first
-    LogPosition log_end;                               ///< behind everything in them
-    std::uint64_t progress = 0;                        ///< its share of flush_progress_
-    VersionEdit edit;
-  };
   void run_flush();
   void run_compaction();
   void run_log_upkeep();
-  /// Of the immutable memtables all that no other flush has.
-  std::optional<Flush> begin_flush();
-  void end_flush(const Flush& flush, const Status& status) LDB_REQUIRES(mutex_);
-  Status work_on(Flush& flush);
-  Status write_table(Flush& flush);
-  void note_progress(Flush& flush, std::uint64_t bytes);
-  Status wait_for_older(const Flush& flush);
+  struct Flush;
+  Status flush_memtables(VersionEdit& edit);
+  Status write_flush(Flush& flush, VersionEdit& edit);
+  Status flush_piece(const Flush& flush, KeyPiece& piece);
   Status compact_tables(const CompactionJob& job);
   Status compact_tables(const CompactionJob& job, VersionEdit& edit);
   Status write_compaction(const CompactionJob& job, VersionEdit& edit);
   struct Compaction;
-  void lend_threads(const std::shared_ptr<Compaction>& compaction);
-  void work_on(Compaction& compaction);
-  Status compact_piece(const Compaction& compaction, const std::optional<std::string>& lower,
-                       const std::optional<std::string>& upper, std::vector<TableMeta>& tables);
+  Status compact_piece(const Compaction& compaction, KeyPiece& piece);
+  /// Adds the tables that `work` makes of the pieces between the cuts to the edit; when one fails, none.
+  Status write_pieces(TaskPriority priority, const std::vector<std::string>& cuts, PiecewiseJob::Work work, int level,
+                      VersionEdit& edit);
+  void lend_threads(TaskPriority priority, const std::shared_ptr<PiecewiseJob>& job);
+  void remove_added(VersionEdit& edit);
   std::uint64_t target_table_bytes() const;
   Result<bool> compact_level_range(int level, const KeyRange& range, std::uint64_t written_since);
-  /// Makes the edit durable and current. `flush`: whose memtables, the oldest, it replaces.
-  Status install(VersionEdit& edit, Flush* flush = nullptr);
+  /// Makes the edit durable and current. It replaces the `flushed` oldest memtables.
+  Status install(VersionEdit& edit, std::size_t flushed = 0);
   Status upkeep_log();
   /// For long tasks, now and then: when these hold all threads, the log's next segment would come too late for writers.
   void prepare_log();
@@ -193,7 +185,7 @@ class LsmEngine final : public StorageEngine {
   void tell_error(const Status& status) const;
   void tell_compaction(EngineEventKind kind, const CompactionJob& job, const VersionEdit& edit, std::int64_t started_ns,
                        const Status& status) const;
-  void tell_flush(EngineEventKind kind, const Flush& flush, std::int64_t started_ns, const Status& status) const;
+  void tell_flush(EngineEventKind kind, const VersionEdit& edit, std::int64_t started_ns, const Status& status) const;
   void tell_stall(bool stalled);
   void tell_segment();  // by the leader
   void add_amplification(std::vector<EngineProperty>& properties) const;
@@ -259,11 +251,7 @@ class LsmEngine final : public StorageEngine {
   rt::CondVar changed_;  // background work was done, or failed
   bool stopping_ LDB_GUARDED_BY(mutex_) = false;
   unsigned tasks_ LDB_GUARDED_BY(mutex_) = 0;
-  bool flush_submitted_ LDB_GUARDED_BY(mutex_) = false;        // and has not begun
-  std::vector<std::uint64_t> flushes_ LDB_GUARDED_BY(mutex_);  // numbers of those under way, the oldest first
-  std::uint64_t last_flush_ LDB_GUARDED_BY(mutex_) = 0;
-  std::uint64_t failed_flush_ LDB_GUARDED_BY(mutex_) = UINT64_MAX;  // the oldest that failed beside those under way
-  std::size_t memtables_taken_ LDB_GUARDED_BY(mutex_) = 0;  // the oldest so many immutable ones belong to flushes under way
+  bool flush_running_ LDB_GUARDED_BY(mutex_) = false;
   bool compaction_running_ LDB_GUARDED_BY(mutex_) = false;
   bool upkeep_running_ LDB_GUARDED_BY(mutex_) = false;
   bool upkeep_wanted_ LDB_GUARDED_BY(mutex_) = false;
@@ -277,7 +265,8 @@ class LsmEngine final : public StorageEngine {
   enum class Pressure : std::uint8_t { kNone, kBacklog, kFailure };
   rt::Atomic<Pressure> pressure_{Pressure::kNone};
   rt::Atomic<std::uint64_t> writes_under_pressure_{0};
-  rt::Atomic<std::uint64_t> flush_progress_{0};  // bytes of waiting memtables that the flushes under way have behind them
+  rt::Atomic<std::uint64_t> flush_progress_{0};  // bytes of waiting memtables that the flush under way has behind it
+  rt::Atomic<std::size_t> level0_runs_{0};       // of the current version
   rt::Atomic<std::int64_t> stalled_since_{0};    // 0: the listener was not told of a stall
 
   std::shared_ptr<const ReadState> read_state_ LDB_GUARDED_BY(mutex_);

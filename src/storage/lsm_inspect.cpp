@@ -32,14 +32,14 @@ void LsmEngine::tell_compaction(EngineEventKind kind, const CompactionJob& job, 
   tell(event);
 }
 
-void LsmEngine::tell_flush(EngineEventKind kind, const Flush& flush, std::int64_t started_ns, const Status& status) const {
+void LsmEngine::tell_flush(EngineEventKind kind, const VersionEdit& edit, std::int64_t started_ns, const Status& status) const {
   if (options_.listener == nullptr) return;
   EngineEvent event;
   event.kind = kind;
   event.output_level = 0;
   if (kind == EngineEventKind::kFlushFinished) {
-    event.tables_out = status ? flush.edit.added.size() : 0;
-    if (status) event.bytes_out = flush.edit.added_bytes();
+    event.tables_out = status ? edit.added.size() : 0;
+    if (status) event.bytes_out = edit.added_bytes();
     event.duration_ns = rt::monotonic_ns() - started_ns;
   }
   event.status = status;

@@ -43,6 +43,33 @@ TEST_CASE("The faulty file system keeps the file contract while nothing is injec
   check_contract(fs, "relative");
 }
 
+TEST_CASE("What is stored through a mapping stays when the mapping is told to let go of it") {
+  const TemporaryDirectory dir;
+  FileSystem& fs = posix_file_system();
+  constexpr std::size_t kSize = 1 << 20;
+  const std::string path = join_path(dir.path, "mapped");
+  auto file = fs.open_writable(path, OpenMode::kTruncate);
+  REQUIRE(file.is_ok());
+  REQUIRE(file.value()->preallocate(kSize).is_ok());
+  const auto mapping = file.value()->map(kSize);
+  if (!mapping) {
+    WARN("no mappings on this file system");
+    return;
+  }
+  std::string wanted(kSize, '\0');
+  for (std::size_t i = 0; i < kSize; ++i) wanted[i] = static_cast<char>(i * 31 >> 8);
+  constexpr std::size_t kStep = 128 << 10;
+  for (std::size_t at = 0; at < kSize; at += kStep) {
+    mapping->will_store(at, kStep);
+    wanted.copy(mapping->data() + at, kStep, at);
+    mapping->have_stored(at, kStep);
+  }
+  CHECK(std::string_view(mapping->data(), kSize) == wanted);  // comes back when it is touched all the same
+  std::string read(kSize, '\0');
+  CHECK(fs.open_readable(path).value()->read(0, kSize, read.data()).value() == kSize);
+  CHECK(read == wanted);
+}
+
 TEST_CASE("A full device reports no space and names the file") {
   auto file = posix_file_system().open_writable("/dev/full", OpenMode::kExisting);
   REQUIRE(file.is_ok());

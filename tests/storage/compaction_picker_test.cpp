@@ -57,12 +57,60 @@ TEST_CASE("Level 0 is merged at four tables when they are twice as heavy as what
   CHECK_FALSE(job->move);
 }
 
+TEST_CASE("Tables of level 0 that do not overlap are one run, up to four of them") {
+  Tree tree;
+  CHECK(tree.version.level0_runs() == 0);
+  for (int i = 0; i < 3; ++i) {
+    tree.add(0, "a", "m", kMiB);
+    tree.add(0, "n", "z", kMiB);
+    CHECK(tree.version.level0_runs() == static_cast<std::size_t>(i + 1));
+  }
+  tree.add(0, "m", "n", kMiB);  // bounds are inclusive: there are four at each of them
+  CHECK(tree.version.level0_runs() == 4);
+
+  Tree disjoint;
+  for (const char key : std::string_view("abcdefghi")) disjoint.add(0, std::string(1, key), std::string(1, key) + "z", kMiB);
+  CHECK(disjoint.version.level0_runs() == 3);  // nine tables
+}
+
+TEST_CASE("A memtable flushed in two halves counts once") {
+  Tree tree;
+  CompactionPicker picker(kBase, true);
+  tree.add(kLevels - 1, "a", "z", 400 * kMiB);
+  for (int i = 0; i < 7; ++i) {
+    tree.add(0, "a", "m", 10 * kMiB);
+    tree.add(0, "n", "z", 10 * kMiB);
+  }
+  CHECK_FALSE(picker.pick(tree.version));
+  tree.add(0, "a", "m", 10 * kMiB);
+  tree.add(0, "n", "z", 10 * kMiB);
+  const auto job = picker.pick(tree.version);
+  REQUIRE(job);
+  CHECK(job->inputs.size() == 16);
+}
+
+TEST_CASE("Tables that could not sink and do not overlap are merged before there are many") {
+  Tree tree;
+  CompactionPicker picker(kBase, true);
+  tree.add(kLevels - 1, "a", "z", 4000 * kMiB);
+  std::size_t tables = 0;
+  while (!picker.pick(tree.version)) {
+    REQUIRE(++tables < 100);
+    tree.add(0, "k" + std::to_string(1000 + 2 * tables), "k" + std::to_string(1001 + 2 * tables), kMiB);
+  }
+  CHECK(tables == 13);  // more than four times three
+  CHECK_FALSE(picker.pick(tree.version)->move);
+}
+
 TEST_CASE("A table whose range nothing overlaps sinks as it is, unless it is from a time without compression") {
   Tree tree;
   CompactionPicker picker(kBase, true);
   const bool compressed = GENERATE(true, false);
   tree.add(kLevels - 1, "a", "az", kMiB);
-  for (const char* const key : {"b", "c", "d", "e"}) tree.add(0, key, std::string(key) + "z", kMiB, compressed);
+  for (const char key : std::string_view(compressed ? "bcde" : "bcdefghijklmn")) {
+    CHECK_FALSE(picker.pick(tree.version));
+    tree.add(0, std::string(1, key), std::string(1, key) + "z", kMiB, compressed);
+  }
   const auto job = picker.pick(tree.version);
   REQUIRE(job);
   CHECK(job->move == compressed);
@@ -70,7 +118,7 @@ TEST_CASE("A table whose range nothing overlaps sinks as it is, unless it is fro
     REQUIRE(job->inputs.size() == 1);
     CHECK(job->inputs[0]->meta.smallest == "b");  // the oldest
   } else {
-    CHECK(job->inputs.size() == 4);
+    CHECK(job->inputs.size() == 13);
   }
   CHECK(job->below.empty());
 }

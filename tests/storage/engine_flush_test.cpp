@@ -1,6 +1,5 @@
-// Flushes side by side.
+// A flush in pieces: a memtable cut by keys, its parts written side by side.
 #include "base/rt/rt.hpp"
-#include "ldb/engine_listener.hpp"
 #include "storage/engine_fixture.hpp"
 #include "storage/manual_executor.hpp"
 
@@ -9,70 +8,46 @@ using namespace ldb::test;
 
 namespace {
 
-/// Holds the first flush up until it is let go; remembers how flushes ended.
-class Gate final : public EngineListener {
+/// An engine whose memtable is full; what it wants to do about it waits in the executor.
+class FullMemtable {
  public:
-  void on_event(const EngineEvent& event) override {
-    rt::MutexLock lock(mutex_);
-    if (event.kind == EngineEventKind::kFlushFinished) ended_.push_back(event.status);
-    if (event.kind == EngineEventKind::kBackgroundError) ++errors_;
-    if (event.kind != EngineEventKind::kFlushBegun || ++begun_ > 1) return;
-    while (!open_) changed_.wait(mutex_);
-  }
-  void open() {
-    rt::MutexLock lock(mutex_);
-    open_ = true;
-    changed_.notify_all();
-  }
-  int begun() const {
-    rt::MutexLock lock(mutex_);
-    return begun_;
-  }
-  int errors() const {
-    rt::MutexLock lock(mutex_);
-    return errors_;
-  }
-  std::vector<Status> ended() const {
-    rt::MutexLock lock(mutex_);
-    return ended_;
-  }
-
- private:
-  mutable rt::Mutex mutex_;
-  rt::CondVar changed_;
-  int begun_ LDB_GUARDED_BY(mutex_) = 0;
-  int errors_ LDB_GUARDED_BY(mutex_) = 0;
-  bool open_ LDB_GUARDED_BY(mutex_) = false;
-  std::vector<Status> ended_ LDB_GUARDED_BY(mutex_);
-};
-
-/// An engine with one flush held up at its beginning, and a younger one that has written its table and waits for it.
-class TwoFlushes {
- public:
-  TwoFlushes() : engine_(open()) {
-    write_until_a_task_waits();
-    first_ = std::make_unique<rt::Thread>("first", executor_.take(0));
-    while (gate_.begun() < 1) rt::sleep_for(rt::kMillisecond);
-    write_until_a_task_waits();
-    second_ = std::make_unique<rt::Thread>("second", executor_.take(0));
-    while (tables_on_disk() == 0) rt::sleep_for(rt::kMillisecond);
-    for (std::uint64_t before = 0; before != fs_.mutations(); rt::sleep_for(300 * rt::kMillisecond)) before = fs_.mutations();
-  }
-  ~TwoFlushes() {
-    if (first_) let_go();
-    run_tasks_until([] { return true; });
-    (void)engine_->close();
+  FullMemtable() : engine_(open()) {}
+  ~FullMemtable() {
+    run_all();
+    if (engine_) (void)engine_->close();
   }
 
   FaultyFileSystem& fs() { return fs_; }
-  Gate& gate() { return gate_; }
   StorageEngine& engine() { return *engine_; }
-  void let_go() {
-    gate_.open();
-    first_->join();
-    second_->join();
-    first_ = nullptr;
-    second_ = nullptr;
+  ManualExecutor& executor() { return executor_; }
+
+  /// Writes each of the keys once at least.
+  void fill(int first = 0, int end = 40) {
+    for (int n = first; executor_.waiting() == 0 || n < end; ++n) {
+      REQUIRE(n < 100'000);
+      const std::string value = std::to_string(++written_) + std::string(100, 'v');
+      const std::string key = key_of(first + (n - first) % (end - first));
+      put(*engine_, key, value, SyncPolicy::kOs);
+      contents_[key] = value;
+    }
+  }
+  void run_all() {
+    while (executor_.waiting() > 0) executor_.run(0);
+  }
+  std::size_t tables_on_disk() {
+    std::size_t tables = 0;
+    const std::vector<std::string> names = fs_.list("db").value();
+    for (const std::string& name : names) tables += name.ends_with(".sst") ? 1 : 0;
+    return tables;
+  }
+  void close() {
+    CHECK(engine_->close());
+    engine_ = nullptr;
+  }
+  void reopen() {
+    run_all();
+    close();
+    engine_ = open();
   }
   /// flush(), with a thread for its tasks.
   Status flush() {
@@ -82,116 +57,149 @@ class TwoFlushes {
       status = engine_->flush();
       done.store(true);
     });
-    run_tasks_until([&] { return done.load(); });
+    for (; !done.load(); rt::sleep_for(rt::kMillisecond / 10)) run_all();
     caller.join();
     return status;
   }
-  std::size_t tables_on_disk() {
-    std::size_t tables = 0;
-    const std::vector<std::string> names = fs_.list("db").value();
-    for (const std::string& name : names) tables += name.ends_with(".sst") ? 1 : 0;
-    return tables;
-  }
-  void reopen() {
-    run_tasks_until([] { return true; });
-    REQUIRE(engine_->close());
-    engine_ = nullptr;
-    engine_ = open();
-  }
   void crash() {
-    fs_.kill();
-    let_go();
-    run_tasks_until([] { return true; });
-    (void)engine_->close();
+    fs_.crash();
+    run_all();
     engine_ = nullptr;
     fs_.reboot();
     engine_ = open();
   }
+  void delete_range(int first, int end) {
+    WriteBatch batch;
+    batch.erase_range(key_of(first), key_of(end));
+    REQUIRE(engine_->write(std::move(batch), SyncPolicy::kOs));
+    contents_.erase(contents_.lower_bound(key_of(first)), contents_.lower_bound(key_of(end)));
+  }
+  /// Keys were overwritten again and again: a table in the wrong order would show an older value.
   void check_contents() {
-    for (int i = 0; i < kKeys; ++i) {
-      CAPTURE(i);
-      // Overwritten again and again: a table in the wrong order would show an older value.
-      const int last = written_ - 1 - (written_ - 1 - i) % kKeys;
-      CHECK(get(*engine_, "key" + std::to_string(i)) == value(last));
+    for (int n = 0; n < 100; ++n) {
+      CAPTURE(n);
+      const auto found = contents_.find(key_of(n));
+      CHECK(get(*engine_, key_of(n)) == (found == contents_.end() ? "<none>" : found->second));
+    }
+  }
+  /// Those of one flush, or of some that were merged, in order of their keys.
+  void check_disjoint() {
+    std::vector<EngineTable> tables = engine_->tables();
+    std::sort(tables.begin(), tables.end(), [](const auto& a, const auto& b) { return a.smallest < b.smallest; });
+    for (std::size_t i = 1; i < tables.size(); ++i) {
+      CHECK(tables[i - 1].level == tables[i].level);
+      CHECK(tables[i - 1].largest <= tables[i].smallest);  // equal where a range tombstone ends
     }
   }
 
  private:
-  static constexpr int kKeys = 10;
-  static std::string value(int n) { return std::to_string(n) + std::string(200, 'v'); }
+  static std::string key_of(int n) { return "key" + std::to_string(1000 + n); }
 
   std::unique_ptr<StorageEngine> open() {
     EngineOptions options = small_options(fs_);
     options.log_segment_bytes = 4 << 20;  // no upkeep of the log
     options.executor = &executor_;
-    options.listener = &gate_;
     return open_lsm_engine("db", options).value();
-  }
-  void write_until_a_task_waits() {
-    for (; executor_.waiting() == 0; ++written_) {
-      REQUIRE(written_ < 100'000);
-      put(*engine_, "key" + std::to_string(written_ % kKeys), value(written_), SyncPolicy::kOs);
-    }
-  }
-  template <class Done>
-  void run_tasks_until(const Done& done) {
-    do {
-      while (executor_.waiting() > 0) executor_.run(0);
-      rt::sleep_for(rt::kMillisecond);
-    } while (!done() || executor_.waiting() > 0);
   }
 
   FaultyFileSystem fs_{1};
   ManualExecutor executor_;
-  Gate gate_;
   int written_ = 0;
+  std::map<std::string, std::string> contents_;
   std::unique_ptr<StorageEngine> engine_;
-  std::unique_ptr<rt::Thread> first_;
-  std::unique_ptr<rt::Thread> second_;
 };
 
 }  // namespace
 
-TEST_CASE("A younger flush may be ready sooner, but becomes part of the tree after the older one") {
-  TwoFlushes two;
-  CHECK(two.gate().begun() == 2);
-  CHECK(two.gate().ended().empty());
-  CHECK(two.engine().tables().empty());
-  two.check_contents();
-  two.let_go();
-  REQUIRE(two.gate().ended().size() == 2);
-  for (const Status& status : two.gate().ended()) CHECK(status.to_string() == "ok");
-  CHECK(two.engine().tables().size() == 2);
-  two.check_contents();
-  two.reopen();
-  two.check_contents();
+TEST_CASE("A full memtable becomes two tables that do not overlap, whether or not a second thread comes to help") {
+  FullMemtable db;
+  db.fill();
+  REQUIRE(db.executor().waiting() == 1);
+  SECTION("nobody is free: the flush does not wait") {
+    db.executor().run(0);
+    CHECK(db.engine().tables().size() == 2);
+    CHECK(db.executor().waiting() == 1);  // who comes late finds nothing left
+    db.run_all();
+  }
+  SECTION("side by side") {
+    rt::Thread flush("flush", db.executor().take(0));
+    while (db.executor().waiting() == 0) rt::sleep_for(rt::kMillisecond / 10);
+    db.executor().run(0);
+    flush.join();
+  }
+  REQUIRE(db.engine().tables().size() == 2);
+  CHECK(db.tables_on_disk() == 2);
+  db.check_disjoint();
+  db.check_contents();
+  db.reopen();
+  db.check_contents();
 }
 
-TEST_CASE("When the older flush fails, the younger one is not installed; both are tried again") {
-  TwoFlushes two;
-  FileFaults faults;
-  faults.io_error_of(FileOperation::kWrite) = 1;
-  two.fs().set_faults(faults);
-  two.let_go();
-  const std::vector<Status> ended = two.gate().ended();
-  REQUIRE(ended.size() == 2);
-  CHECK(ended[0].code() == StatusCode::kIoError);
-  CHECK(ended[1].code() == StatusCode::kAborted);
-  CHECK(two.gate().errors() == 1);
-  CHECK(two.engine().tables().empty());
-  CHECK(two.tables_on_disk() == 0);
-  two.check_contents();
-  two.fs().set_faults({});
-  CHECK(two.flush().to_string() == "ok");
-  CHECK(two.tables_on_disk() == two.engine().tables().size());
-  CHECK_FALSE(two.engine().tables().empty());
-  two.check_contents();
-  two.reopen();
-  two.check_contents();
+TEST_CASE("A late helper of a flush may run after the engine has begun to close") {
+  FullMemtable db;
+  db.fill();
+  db.executor().run(0);
+  REQUIRE(db.executor().waiting() == 1);
+  rt::Atomic<bool> closed{false};
+  rt::Thread closer("closer", [&] {
+    db.close();
+    closed.store(true);
+  });
+  rt::sleep_for(20 * rt::kMillisecond);
+  CHECK_FALSE(closed.load());  // the task refers to the engine
+  db.run_all();
+  closer.join();
+  CHECK(closed.load());
 }
 
-TEST_CASE("A crash while the younger flush waits for the older one loses nothing") {
-  TwoFlushes two;
-  two.crash();
-  two.check_contents();
+TEST_CASE("When a piece fails the flush leaves no table, and is tried again") {
+  const FileOperation operation = GENERATE(FileOperation::kOpen, FileOperation::kWrite, FileOperation::kSync);
+  const std::uint64_t piece = GENERATE(1, 2);
+  CAPTURE(static_cast<int>(operation), piece);
+  FullMemtable db;
+  db.fill();
+  db.fs().fail_at(operation, piece);
+  db.run_all();
+  CHECK(db.engine().tables().empty());
+  CHECK(db.tables_on_disk() == 0);
+  db.check_contents();
+  REQUIRE(db.flush().to_string() == "ok");
+  CHECK_FALSE(db.engine().tables().empty());
+  CHECK(db.tables_on_disk() == db.engine().tables().size());
+  db.check_contents();
+  db.reopen();
+  db.check_contents();
+}
+
+TEST_CASE("A range tombstone that spans the cut hides what it hid on both sides of it") {
+  FullMemtable db;
+  db.fill();
+  db.run_all();
+  const std::size_t before = db.engine().tables().size();
+  db.delete_range(5, 70);
+  db.fill(40, 80);
+  db.run_all();
+  REQUIRE(db.engine().tables().size() == before + 2);
+  std::uint64_t holders = 0;
+  for (const EngineTable& table : db.engine().tables()) holders += table.range_deletions > 0 ? 1 : 0;
+  CHECK(holders == 2);
+  db.check_contents();
+  db.reopen();
+  db.check_contents();
+}
+
+TEST_CASE("A crash at any moment of a flush in pieces loses nothing") {
+  std::uint64_t moment = 1;
+  for (;; ++moment) {
+    CAPTURE(moment);
+    FullMemtable db;
+    db.fill();
+    REQUIRE(db.engine().sync());
+    db.fs().crash_at(db.fs().mutations() + moment);
+    db.run_all();
+    if (!db.fs().crashed()) break;
+    db.crash();
+    db.check_contents();
+  }
+  CHECK(moment > 10);  // two tables, their names, an edit of the manifest
 }

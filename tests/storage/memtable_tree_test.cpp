@@ -1,6 +1,7 @@
 // The memtable's tree against a sorted map, with readers beside the writer.
 #include "storage/memtable/memtable_tree.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <catch2/catch.hpp>
 #include <map>
@@ -106,6 +107,32 @@ TEST_CASE("The memtable holds what a sorted map holds, for keys of every shape")
       }
     }
   }
+}
+
+TEST_CASE("Cuts of a memtable leave pieces of about the same size") {
+  const bool in_order = GENERATE(true, false);
+  const std::size_t pieces = GENERATE(1U, 2U, 4U);
+  const std::uint64_t keys = GENERATE(0U, 3U, 100U, 3'000U, 100'000U);
+  CAPTURE(in_order, pieces, keys);
+  Memtable memtable(std::make_shared<BlockPool>(std::size_t{1} << 20), LogPosition{});
+  for (std::uint64_t i = 0; i < keys; ++i) {
+    const std::uint64_t n = in_order ? i : i * 7'919 % keys;  // a prime that none of them shares
+    memtable.add(std::to_string(10'000'000 + n), make_tag(i + 1, EntryKind::kPut), "v");
+  }
+  const std::vector<std::string> cuts = memtable.cuts(pieces);
+  REQUIRE(cuts.size() < pieces);
+  CHECK(std::is_sorted(cuts.begin(), cuts.end()));
+  CHECK(std::adjacent_find(cuts.begin(), cuts.end()) == cuts.end());
+  if (keys >= 3'000) REQUIRE(cuts.size() == pieces - 1);
+  if (keys < 3'000) return;
+  std::uint64_t before = 10'000'000;
+  const auto near = [&](std::uint64_t size) { return size * pieces > keys / 2 && size * pieces < keys * 3 / 2; };
+  for (const std::string& cut : cuts) {
+    const std::uint64_t at = std::stoull(cut);
+    CHECK(near(at - before));
+    before = at;
+  }
+  CHECK(near(10'000'000 + keys - before));
 }
 
 TEST_CASE("An old version is found quickly in a key that was overwritten often") {

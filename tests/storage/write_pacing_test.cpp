@@ -23,11 +23,11 @@ TEST_CASE("Writers that are not ahead of the background are not paused") {
   CHECK_FALSE(pace_of(backlog_of(0, 1)).paused());  // about to be replaced; nothing waits
   CHECK_FALSE(pace_of(backlog_of(1, 0.2)).paused());
   CHECK_FALSE(pace_of(backlog_of(1, 0.9, 0.8)).paused());  // the flush is as far as the writers
-  CHECK_FALSE(pace_of(backlog_of(2, 0.9, 1)).paused());    // two flushes side by side have half behind them
-  WriteBacklog tables;
-  tables.level0_tables = 12;
-  CHECK_FALSE(pace_of(tables).paused());
-  CHECK_FALSE(pace_of(tables).stop);
+  CHECK_FALSE(pace_of(backlog_of(1, 1)).paused());         // a full one, and a flush that has just begun
+  WriteBacklog level0;
+  level0.level0_runs = 12;
+  CHECK_FALSE(pace_of(level0).paused());
+  CHECK_FALSE(pace_of(level0).stop);
 }
 
 TEST_CASE("The more backlog, the more pauses; they reach one a write before writers are stopped") {
@@ -44,9 +44,9 @@ TEST_CASE("The more backlog, the more pauses; they reach one a write before writ
   CHECK(full.writes_per_pause == 1);
   CHECK(full.stalled());
   last = UINT64_MAX;
-  for (std::size_t tables = 13; tables < 24; ++tables) {
+  for (std::size_t runs = 13; runs < 24; ++runs) {
     WriteBacklog backlog;
-    backlog.level0_tables = tables;
+    backlog.level0_runs = runs;
     const WritePace pace = pace_of(backlog);
     REQUIRE(pace.paused());
     CHECK_FALSE(pace.stop);
@@ -65,10 +65,10 @@ TEST_CASE("Writers are stopped when memory or level 0 is full") {
   CHECK(pace_of(backlog_of(3, 0.95)).stop);
   CHECK(pace_of(backlog_of(3, 0.95, 2.9)).stop);
   CHECK(pace_of(backlog_of(4, 0)).stop);
-  WriteBacklog tables;
-  tables.level0_tables = 24;
-  CHECK(pace_of(tables).stop);
-  CHECK(pace_of(tables).stalled());
+  WriteBacklog level0;
+  level0.level0_runs = 24;
+  CHECK(pace_of(level0).stop);
+  CHECK(pace_of(level0).stalled());
 }
 
 }  // namespace

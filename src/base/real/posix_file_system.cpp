@@ -107,6 +107,9 @@ class PosixFileMapping final : public FileMapping {
     (void)::madvise(data() + offset, size, MADV_POPULATE_WRITE);
 #endif
   }
+  void have_stored(std::uint64_t offset, std::size_t size) override {
+    (void)::madvise(data() + offset, size, MADV_DONTNEED);  // of a shared mapping: the pages stay, dirty, with the file
+  }
 
  private:
   void* const data_;

@@ -41,11 +41,13 @@ CompactionPicker::Shape CompactionPicker::shape(const Version& version) const {
 }
 
 double CompactionPicker::score_level0(const Version& version) const {
-  const std::size_t tables = version.levels[0].size();
-  // Every compaction rewrites the base level, so level 0 gathers more than is there, within reason: reads ask all of its tables.
+  const std::size_t runs = version.level0_runs();
+  // Every compaction rewrites the base level, so level 0 gathers more than is there, within reason: reads ask all of its runs.
   const bool worth_it = version.level_bytes(0) >= 2 * version.level_bytes(shape(version).base_level);
-  const bool wait = !worth_it && tables < kLevel0Most;
-  return static_cast<double>(tables) / static_cast<double>(wait ? kLevel0Most : kLevel0Trigger);
+  const bool wait = !worth_it && runs < kLevel0Most;
+  const double score = static_cast<double>(runs) / static_cast<double>(wait ? kLevel0Most : kLevel0Trigger);
+  if (score < 1 && version.levels[0].size() >= kLevel0Trigger && oldest_sinks(version, level0_output(version))) return 1;
+  return score;
 }
 
 double CompactionPicker::score(const Version& version, int level) const {
@@ -83,19 +85,27 @@ bool CompactionPicker::may_move(const Version& version, const TableMeta& table, 
   return grandparents <= kFanOut * std::max<std::uint64_t>(table.file_size, 1 << 20);
 }
 
+int CompactionPicker::level0_output(const Version& version) const {
+  const int base = shape(version).base_level;
+  for (int level = 1; level < base; ++level) {
+    if (!version.levels[static_cast<std::size_t>(level)].empty()) return level;  // not past what is older
+  }
+  return base;
+}
+
+/// Data that came in key order needs no merge.
+bool CompactionPicker::oldest_sinks(const Version& version, int output_level) const {
+  const TableMeta& oldest = version.levels[0].back()->meta;
+  return version.overlapping(0, &oldest.smallest, &oldest.largest).size() == 1 && may_move(version, oldest, output_level);
+}
+
 std::optional<CompactionJob> CompactionPicker::pick_level0(const Version& version) const {
   const auto& tables = version.levels[0];
   if (tables.empty() || busy(tables)) return std::nullopt;
   CompactionJob job;
-  job.output_level = shape(version).base_level;
-  for (int level = 1; level < job.output_level; ++level) {
-    if (!version.levels[static_cast<std::size_t>(level)].empty()) job.output_level = level;  // not past what is older
-  }
-  // Data that came in key order needs no merge: the oldest table just sinks.
-  const TablePtr& oldest = tables.back();
-  if (version.overlapping(0, &oldest->meta.smallest, &oldest->meta.largest).size() == 1 &&
-      may_move(version, oldest->meta, job.output_level)) {
-    job.inputs = {oldest};
+  job.output_level = level0_output(version);
+  if (oldest_sinks(version, job.output_level)) {
+    job.inputs = {tables.back()};
     job.move = true;
     return job;
   }

@@ -20,15 +20,15 @@ struct CompactionJob {
   bool move = false;             ///< the only input just changes its level
 };
 
-/// Leveled: level 0 by number of tables (fewer when they are much bigger than what they are merged with), deeper ones by size.
+/// Leveled: level 0 by number of runs (fewer when they are much bigger than what they are merged with), deeper ones by size.
 /// Sizes are dynamic: the deepest level is as big as it is, each level above may have a tenth of the one below, and the first
 /// that would have less than the base size is the *base level*, into which level 0 goes; the ones above it stay empty. So all but
 /// a ninth of the data is in the deepest level, whatever its size, and space amplification stays below that (S. Dong et al.,
 /// "Optimizing Space Amplification in RocksDB", 2017). Guarded by the engine's mutex.
 class CompactionPicker {
  public:
-  static constexpr std::size_t kLevel0Trigger = 4;
-  static constexpr std::size_t kLevel0Most = 8;  ///< compacted also where that rewrites more than it adds
+  static constexpr std::size_t kLevel0Trigger = 4;  // runs
+  static constexpr std::size_t kLevel0Most = 8;     ///< compacted also where that rewrites more than it adds
   static constexpr std::uint64_t kFanOut = 10;
 
   CompactionPicker(std::uint64_t base_bytes, bool compress) : base_bytes_(base_bytes), compress_(compress) {}
@@ -48,6 +48,8 @@ class CompactionPicker {
 
  private:
   double score_level0(const Version& version) const;
+  int level0_output(const Version& version) const;
+  bool oldest_sinks(const Version& version, int output_level) const;
   std::optional<CompactionJob> pick_level0(const Version& version) const;
   std::optional<CompactionJob> pick_deeper(const Version& version, int level);
   bool may_move(const Version& version, const TableMeta& table, int output_level) const;

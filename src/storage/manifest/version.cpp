@@ -94,6 +94,18 @@ std::uint64_t Version::level_bytes(int level) const {
   return total;
 }
 
+std::size_t Version::level0_runs() const {
+  const auto& tables = levels[0];
+  std::size_t most = (tables.size() + 3) / 4;
+  for (const TablePtr& table : tables) {
+    const auto holds_start = [&](const TablePtr& other) {
+      return !other->meta.starts_after(table->meta.smallest) && !other->meta.ends_before(table->meta.smallest);
+    };
+    most = std::max(most, static_cast<std::size_t>(std::count_if(tables.begin(), tables.end(), holds_start)));
+  }
+  return most;
+}
+
 std::vector<TablePtr> Version::overlapping(int level, const std::string* lower, const std::string* upper) const {
   std::vector<TablePtr> result;
   for (const TablePtr& table : levels[static_cast<std::size_t>(level)]) {

@@ -63,6 +63,8 @@ struct Version {
   std::array<std::vector<TablePtr>, kLevels> levels;
 
   std::uint64_t level_bytes(int level) const;
+  /// What level 0 costs: the most of its tables that a key may be in, or a quarter of all, if that is more.
+  std::size_t level0_runs() const;
   /// Tables of a level that have something in [lower, upper], both inclusive; a null bound is open.
   std::vector<TablePtr> overlapping(int level, const std::string* lower, const std::string* upper) const;
   /// Index of the first table of a level >= 1 that does not end before `key`.

@@ -131,6 +131,32 @@ const MemtableEntry* MemtableTree::find(std::string_view key) const {
   return place.equal ? leaf->entry(slot_at(order, place.index)) : nullptr;
 }
 
+std::vector<std::string_view> MemtableTree::sample(std::size_t least) const {
+  // The bounds between the nodes of one level, from the root on down: leaves are about equally full, and so are nodes above them.
+  std::vector<const Node*> level{root_.load(std::memory_order_acquire)};
+  std::vector<std::string_view> bounds;  // the first key of each node of the level but the first
+  while (bounds.size() < least && !level.front()->leaf) {
+    std::vector<const Node*> children;
+    std::vector<std::string_view> keys;
+    for (std::size_t n = 0; n < level.size(); ++n) {
+      const auto& inner = static_cast<const Inner&>(*level[n]);
+      const std::uint64_t order = inner.order.load(std::memory_order_acquire);
+      for (unsigned i = 0; i < count_of(order); ++i) {
+        const unsigned slot = slot_at(order, i);
+        if (i > 0) {
+          keys.push_back(inner.bounds[slot]->key());
+        } else if (n > 0) {
+          keys.push_back(bounds[n - 1]);
+        }
+        children.push_back(inner.child(slot));
+      }
+    }
+    level = std::move(children);
+    bounds = std::move(keys);
+  }
+  return bounds;
+}
+
 // Inserting.
 
 MemtableTree::Leaf* MemtableTree::descend_with_path(std::string_view key) {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string_view>
+#include <vector>
 
 #include "base/rt/atomic.hpp"
 #include "storage/internal_key.hpp"
@@ -84,6 +85,9 @@ class MemtableTree {
   void insert(std::string_view key, Tag tag, std::string_view value);
   /// The newest version of the key; null when there is none.
   const MemtableEntry* find(std::string_view key) const;
+  /// At least `least` keys at about equal distances, ascending, or those that begin a leaf, which may be fewer. The tree must not
+  /// change meanwhile.
+  std::vector<std::string_view> sample(std::size_t least) const;
 
   /// A place in the tree; moves over keys, not over versions.
   class Cursor {

@@ -77,7 +77,7 @@ Status Log::continue_segment(LogPosition tail) {
   LDB_TRY(file->truncate(tail.offset));
   LDB_TRY(file->preallocate(std::max<std::uint64_t>(options_.segment_bytes, tail.offset)));
   LDB_TRY(file->sync());
-  current_ = {tail.segment, decoded->generation, std::move(file), nullptr, 0};
+  current_ = {tail.segment, decoded->generation, std::move(file), nullptr, 0, 0};
   if (options_.map) current_.mapping = current_.file->map(options_.segment_bytes);
   return {};
 }
@@ -192,10 +192,15 @@ Status Log::change_segment() {
 
 void Log::announce(std::uint64_t end) {
   constexpr std::uint64_t kAhead = 128 << 10;
+  constexpr std::uint64_t kBehind = 1 << 20;
   const std::uint64_t from = std::max(current_.announced, buffer_offset_ / kPage * kPage);
   const std::uint64_t to = std::min((end / kAhead + 1) * kAhead, options_.segment_bytes / kPage * kPage);
   if (from < to) current_.mapping->will_store(from, static_cast<std::size_t>(to - from));
   current_.announced = std::max(to, end);
+  if (const std::uint64_t stored = buffer_offset_ / kPage * kPage; stored >= current_.given_back + kBehind) {
+    current_.mapping->have_stored(current_.given_back, static_cast<std::size_t>(stored - current_.given_back));
+    current_.given_back = stored;
+  }
 }
 
 Status Log::write_buffer(bool may_map) {

@@ -98,6 +98,7 @@ class Log {
     std::unique_ptr<WritableFile> file;
     std::unique_ptr<FileMapping> mapping;  ///< of segment_bytes; may be null
     std::uint64_t announced = 0;           ///< end of what the mapping was told will be stored to
+    std::uint64_t given_back = 0;          ///< end of what the mapping was told has been stored to
   };
   struct Unsynced {
     std::uint64_t number = 0;
@@ -112,7 +113,7 @@ class Log {
   Status sync_recovered(const LogState& state);
   Result<Segment> create_segment(std::uint64_t number);
   Status change_segment();
-  /// Has the mapping ready for stores up to `end` and some way ahead.
+  /// Has the mapping ready for stores up to `end` and some way ahead, and gives back what is far behind.
   void announce(std::uint64_t end);
   /// `may_map`: a sync of what is stored through a mapping takes longer than one of what is written by a call.
   Status write_buffer(bool may_map);
