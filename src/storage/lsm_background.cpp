@@ -1,12 +1,8 @@
 // Background work: scheduling, flush of memtables, upkeep of the log.
 #include <algorithm>
 
-#include "storage/compaction/entry_sieve.hpp"
-#include "storage/compaction/table_set_writer.hpp"
 #include "storage/file_names.hpp"
-#include "storage/iterator/level_iterator.hpp"
-#include "storage/iterator/merging_iterator.hpp"
-#include "storage/lsm_engine.hpp"
+#include "storage/lsm_pieces.hpp"
 
 namespace ldb::storage {
 namespace {
@@ -194,37 +190,16 @@ Status LsmEngine::write_flush(Flush& flush, VersionEdit& edit) {
 }
 
 Status LsmEngine::flush_piece(const Flush& flush, KeyPiece& piece) {
-  EntrySieve::Options sieve_options;
-  sieve_options.views = flush.views;
-  sieve_options.tombstones = flush.tombstones.get();
-  sieve_options.nothing_below = [](std::string_view, std::string_view) { return false; };
-  EntrySieve sieve(std::move(sieve_options));
-  TableSetWriter::Options writer_options;
-  writer_options.file_system = &fs_;
-  writer_options.directory = directory_;
-  writer_options.table = table_options();
-  writer_options.new_number = [this] { return next_file_number_.fetch_add(1); };
-  writer_options.tombstones = piece.clip(sieve.surviving_tombstones());
-  TableSetWriter writer(std::move(writer_options));
-  std::vector<std::unique_ptr<InternalIterator>> sources;
-  for (const auto& memtable : flush.memtables) sources.push_back(memtable->iterate());
-  const auto merged = new_merging_iterator(std::move(sources));
-  constexpr std::uint64_t kStep = 1024;
-  std::uint64_t seen = 0;
-  for (piece.lower ? merged->seek(*piece.lower, kFirstTag) : merged->seek_to_first(); merged->valid(); merged->next()) {
-    if (piece.upper && merged->key() >= *piece.upper) break;
-    if (++seen % kStep == 0) {
-      flush_progress_.fetch_add(flush.bytes * kStep / flush.entries, std::memory_order_relaxed);
-      prepare_log();
-    }
-    const EntrySieve::Verdict verdict = sieve.judge(merged->key(), merged->tag(), merged->value());
-    if (!verdict.keep) continue;
-    LDB_TRY(writer.add(merged->key(), verdict.tag, verdict.drop_value ? std::string_view() : merged->value()));
-  }
-  LDB_TRY(merged->status());
-  LDB_ASSIGN_OR_RETURN(piece.tables, writer.finish());
-  counters_.entries_dropped.fetch_add(sieve.dropped(), std::memory_order_relaxed);
-  return {};
+  PieceInput input;
+  for (const auto& memtable : flush.memtables) input.sources.push_back(memtable->iterate());
+  input.sieve.views = flush.views;
+  input.sieve.tombstones = flush.tombstones.get();
+  input.sieve.nothing_below = [](std::string_view, std::string_view) { return false; };
+  input.progress = [&](std::uint64_t entries) {
+    flush_progress_.fetch_add(flush.bytes * entries / flush.entries, std::memory_order_relaxed);
+    return Status();
+  };
+  return write_piece(piece, std::move(input));
 }
 
 Status LsmEngine::flush() {

@@ -1,12 +1,8 @@
-// Compaction: a job is cut into ranges of keys that are merged independently, on as many threads as are free.
+// Compaction: what is merged, and when.
 #include <algorithm>
 
-#include "storage/compaction/entry_sieve.hpp"
-#include "storage/compaction/table_set_writer.hpp"
-#include "storage/file_names.hpp"
 #include "storage/iterator/level_iterator.hpp"
-#include "storage/iterator/merging_iterator.hpp"
-#include "storage/lsm_engine.hpp"
+#include "storage/lsm_pieces.hpp"
 
 namespace ldb::storage {
 namespace {
@@ -128,94 +124,36 @@ Status LsmEngine::write_compaction(const CompactionJob& job, VersionEdit& edit) 
       [this, &compaction](KeyPiece& piece) { return compact_piece(compaction, piece); }, job.output_level, edit);
 }
 
-Status LsmEngine::write_pieces(TaskPriority priority, const std::vector<std::string>& cuts, PiecewiseJob::Work work, int level,
-                               VersionEdit& edit) {
-  const auto job = std::make_shared<PiecewiseJob>(cuts, std::move(work));
-  lend_threads(priority, job);
-  Status status;
-  for (KeyPiece& piece : job->finish()) {
-    if (status) status = piece.status;
-    for (TableMeta& table : piece.tables) edit.added.push_back({level, std::move(table)});
-  }
-  if (!status) remove_added(edit);
-  return status;
-}
-
-/// Takes the files of tables back that will not become part of the tree.
-void LsmEngine::remove_added(VersionEdit& edit) {
-  for (const auto& added : edit.added) (void)fs_.remove(path(table_name(added.table.number)));
-  edit.added.clear();
-}
-
-/// Asks for help with all pieces but one. Threads that are busy elsewhere come too late, and that is all right.
-void LsmEngine::lend_threads(TaskPriority priority, const std::shared_ptr<PiecewiseJob>& job) {
-  rt::MutexLock lock(mutex_);
-  for (std::size_t i = 1; i < job->size() && !stopping_; ++i) {
-    const bool taken = executor_->submit(priority, [this, job] {
-      job->help();
-      rt::MutexLock done_lock(mutex_);
-      --tasks_;
-      changed_.notify_all();
-    });
-    if (!taken) return;
-    ++tasks_;
-  }
-}
-
 Status LsmEngine::compact_piece(const Compaction& compaction, KeyPiece& piece) {
   const CompactionJob& job = compaction.job;
-  std::vector<std::unique_ptr<InternalIterator>> sources;
-  const auto add_source = [&](int level, const std::vector<TablePtr>& inputs) -> Status {
-    if (inputs.empty()) return {};
+  PieceInput input;
+  const auto add_source = [&](int level, const std::vector<TablePtr>& tables) -> Status {
+    if (tables.empty()) return {};
     if (level > 0) {
-      sources.push_back(new_level_iterator(table_cache_, inputs, false));
+      input.sources.push_back(new_level_iterator(table_cache_, tables, false));
       return {};
     }
-    for (const TablePtr& table : inputs) {
+    for (const TablePtr& table : tables) {
       LDB_ASSIGN_OR_RETURN(const auto reader, table_cache_.find(table));
-      sources.push_back(reader->iterate(false));
+      input.sources.push_back(reader->iterate(false));
     }
     return {};
   };
   LDB_TRY(add_source(job.level, job.inputs));
   LDB_TRY(add_source(job.output_level, job.below));
-
-  EntrySieve::Options sieve_options;
-  sieve_options.views = compaction.views;
-  sieve_options.policy = compaction.policy;
-  sieve_options.tombstones = compaction.tombstones.get();
-  sieve_options.nothing_below = [&](std::string_view from, std::string_view to) {
+  input.sieve.views = compaction.views;
+  input.sieve.policy = compaction.policy;
+  input.sieve.tombstones = compaction.tombstones.get();
+  input.sieve.nothing_below = [&](std::string_view from, std::string_view to) {
     return !compaction.version->overlaps_below(job.output_level, from, to);
   };
-  EntrySieve sieve(std::move(sieve_options));
-  TableSetWriter::Options writer_options;
-  writer_options.file_system = &fs_;
-  writer_options.directory = directory_;
-  writer_options.table = table_options();
-  writer_options.table.rate_limiter = rate_limiter_.get();
-  writer_options.target_bytes = target_table_bytes();
-  writer_options.new_number = [this] { return next_file_number_.fetch_add(1); };
-  writer_options.tombstones = piece.clip(sieve.surviving_tombstones());
-  TableSetWriter writer(std::move(writer_options));
-  const auto merged = new_merging_iterator(std::move(sources));
-  std::uint64_t steps = 0;
-  for (piece.lower ? merged->seek(*piece.lower, kFirstTag) : merged->seek_to_first(); merged->valid(); merged->next()) {
-    if (piece.upper && merged->key() >= *piece.upper) break;
-    if ((++steps & 0x3ff) == 0) {
-      {
-        rt::MutexLock lock(mutex_);
-        if (stopping_) return Status(StatusCode::kAborted, "engine is closing");
-      }
-      prepare_log();
-    }
-    const EntrySieve::Verdict verdict = sieve.judge(merged->key(), merged->tag(), merged->value());
-    if (!verdict.keep) continue;
-    LDB_TRY(writer.add(merged->key(), verdict.tag, verdict.drop_value ? std::string_view() : merged->value()));
-  }
-  LDB_TRY(merged->status());
-  LDB_ASSIGN_OR_RETURN(piece.tables, writer.finish());
-  counters_.entries_dropped.fetch_add(sieve.dropped(), std::memory_order_relaxed);
-  return {};
+  input.rate_limiter = rate_limiter_.get();
+  input.target_bytes = target_table_bytes();
+  input.progress = [this](std::uint64_t) {
+    rt::MutexLock lock(mutex_);
+    return stopping_ ? Status(StatusCode::kAborted, "engine is closing") : Status();
+  };
+  return write_piece(piece, std::move(input));
 }
 
 std::uint64_t LsmEngine::target_table_bytes() const {

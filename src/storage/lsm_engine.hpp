@@ -2,6 +2,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <memory>
 #include <set>
 #include <string>
@@ -146,11 +147,6 @@ class LsmEngine final : public StorageEngine {
   Status write_compaction(const CompactionJob& job, VersionEdit& edit);
   struct Compaction;
   Status compact_piece(const Compaction& compaction, KeyPiece& piece);
-  /// Adds the tables that `work` makes of the pieces between the cuts to the edit; when one fails, none.
-  Status write_pieces(TaskPriority priority, const std::vector<std::string>& cuts, PiecewiseJob::Work work, int level,
-                      VersionEdit& edit);
-  void lend_threads(TaskPriority priority, const std::shared_ptr<PiecewiseJob>& job);
-  void remove_added(VersionEdit& edit);
   std::uint64_t target_table_bytes() const;
   Result<bool> compact_level_range(int level, const KeyRange& range, std::uint64_t written_since);
   /// Makes the edit durable and current. It replaces the `flushed` oldest memtables.
@@ -163,6 +159,16 @@ class LsmEngine final : public StorageEngine {
   void set_read_state(std::shared_ptr<const ReadState> state) LDB_REQUIRES(mutex_);
   void update_pressure() LDB_REQUIRES(mutex_);
   TableOptions table_options() const;
+
+  // lsm_pieces.cpp
+  /// Adds the tables that `work` makes of the pieces between the cuts to the edit; when one fails, none.
+  Status write_pieces(TaskPriority priority, const std::vector<std::string>& cuts, PiecewiseJob::Work work, int level,
+                      VersionEdit& edit);
+  void lend_threads(TaskPriority priority, const std::shared_ptr<PiecewiseJob>& job);
+  void remove_added(VersionEdit& edit);
+  struct PieceInput;
+  /// Writes the tables of a piece: what of the input lies inside and survives the sieve.
+  Status write_piece(KeyPiece& piece, PieceInput input);
 
   // lsm_ingest.cpp
   Status build_run(SortedSource& source, std::uint64_t sequence, std::vector<TableMeta>& tables);
