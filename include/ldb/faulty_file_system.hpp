@@ -66,7 +66,7 @@ class FaultyFileSystem final : public FileSystem {
   void set_faults(const FileFaults& faults);
   /// Called for every injected fault with its name ("file_io_error", "file_torn_write", ...), under a lock: must not call back.
   void set_observer(std::function<void(std::string_view event)> observer);
-  /// The n-th call (from 1) of this kind from now fails with `code`, once.
+  /// The n-th call (from 1) of this kind from now fails with `code`, once. 0: those planned for this kind will not happen.
   void fail_at(FileOperation operation, std::uint64_t n, StatusCode code = StatusCode::kIoError);
 
   /// Calls so far that could change what a crash leaves: a test that crashes at each of them in turn has seen every crash point.

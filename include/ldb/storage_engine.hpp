@@ -193,7 +193,8 @@ struct EngineOptions {
   LogSink* log_sink = nullptr;
   EngineListener* listener = nullptr;
   unsigned background_threads = 2;
-  unsigned max_subcompactions = 2;                ///< ranges that one compaction merges at the same time, where threads are free
+  /// Ranges of keys that one flush (at most 4) or one compaction writes at the same time, where threads are free.
+  unsigned max_subcompactions = 2;
   std::uint64_t compaction_bytes_per_second = 0;  ///< written by compactions; 0: no limit
   /// One bound for everything: memtables (a half, in four), cached blocks (three eighths), indexes and filters of open tables (an
   /// eighth). Replaces the next two when it is not 0; at least 4 MiB. StorageEngine::memory_usage() reports what is used. What a

@@ -45,7 +45,11 @@ void FaultyFileSystem::set_observer(std::function<void(std::string_view event)> 
 
 void FaultyFileSystem::fail_at(FileOperation operation, std::uint64_t n, StatusCode code) {
   rt::MutexLock lock(state_->mutex);
-  if (n > 0) state_->planned.push_back({operation, n, code});
+  if (n == 0) {
+    std::erase_if(state_->planned, [&](const auto& planned) { return planned.operation == operation; });
+  } else {
+    state_->planned.push_back({operation, n, code});
+  }
 }
 
 std::uint64_t FaultyFileSystem::mutations() const {

@@ -10,7 +10,27 @@ namespace {
 constexpr std::string_view kCannotPrepare = "cannot prepare the log; it will be tried again";
 constexpr std::int64_t kRetryNs = 100 * rt::kMillisecond;
 constexpr std::uint64_t kMaxManifestBytes = 4 << 20;
-constexpr std::size_t kMaxFlushPieces = 4;  // of a full memtable
+constexpr std::size_t kMaxFlushPieces = 4;       // of a full memtable
+constexpr std::uint64_t kMemtableOverhead = 48;  // bytes an entry takes beside its key and value, about
+
+/// Keys that cut the memtables into at most `pieces` pieces of about the same number of keys.
+std::vector<std::string> find_cuts(const std::vector<std::shared_ptr<Memtable>>& memtables, std::size_t pieces) {
+  std::vector<std::string> cuts;
+  if (pieces < 2) return cuts;
+  std::size_t keys = 0;
+  for (const auto& memtable : memtables) keys += memtable->entries();
+  std::vector<std::string_view> samples;
+  for (const auto& memtable : memtables) {
+    const auto some = memtable->sample(1 + 32 * pieces * memtable->entries() / keys);
+    samples.insert(samples.end(), some.begin(), some.end());
+  }
+  std::sort(samples.begin(), samples.end());
+  for (std::size_t i = 1; i < pieces && !samples.empty(); ++i) {
+    const std::string_view key = samples[i * samples.size() / pieces];
+    if (cuts.empty() || cuts.back() < key) cuts.emplace_back(key);
+  }
+  return cuts;
+}
 
 }  // namespace
 
@@ -55,26 +75,45 @@ void LsmEngine::note_failure(Status& where, const Status& status, std::string_vi
 }
 
 void LsmEngine::set_read_state(std::shared_ptr<const ReadState> state) {
-  level0_runs_.store(state->version->level0_runs(), std::memory_order_relaxed);
   fast_read_state_.store(state.get(), std::memory_order_seq_cst);
   read_state_.swap(state);
   epochs_.retire(std::move(state));
   update_pressure();
 }
 
+void LsmEngine::remove_files(const std::vector<std::string>& names) {
+  for (const std::string& name : names) (void)fs_.remove(path(name));
+}
+
+Status LsmEngine::write_edit(const VersionEdit& edit) {
+  if (!manifest_ || manifest_->size() > kMaxManifestBytes) {
+    if (manifest_) leftovers_.push_back(manifest_name(manifest_->number()));
+    manifest_ = nullptr;  // whatever happens now, CURRENT may not name it any more
+    const std::uint64_t number = next_file_number_.fetch_add(1);
+    auto created = ManifestWriter::create(fs_, directory_, number, state_);
+    if (!created) {
+      leftovers_.push_back(manifest_name(number));
+      remove_files(edit.new_files());
+      return created.error();
+    }
+    manifest_ = std::move(*created);
+    remove_files(std::exchange(leftovers_, {}));
+  }
+  Status status = manifest_->append(edit);
+  if (!status) {
+    // Whether the edit is in it is unknown; the next edit goes into a new manifest.
+    leftovers_.push_back(manifest_name(manifest_->number()));
+    for (std::string& name : edit.new_files()) leftovers_.push_back(std::move(name));
+    manifest_ = nullptr;
+  }
+  return status;
+}
+
 Status LsmEngine::install(VersionEdit& edit, std::size_t flushed) {
   rt::MutexLock manifest_lock(manifest_mutex_);
   edit.next_file_number = next_file_number_.load();
   LDB_ASSIGN_OR_RETURN(auto version, apply_edit(*state_.version, edit, obsolete_));
-  if (!manifest_ || manifest_->size() > kMaxManifestBytes) {
-    const std::uint64_t old = manifest_ ? manifest_->number() : 0;
-    LDB_ASSIGN_OR_RETURN(manifest_, ManifestWriter::create(fs_, directory_, next_file_number_.fetch_add(1), state_));
-    if (old != 0) (void)fs_.remove(path(manifest_name(old)));
-  }
-  if (Status status = manifest_->append(edit); !status) {
-    manifest_ = nullptr;  // whether the edit is in it is unknown; the next edit goes into a new manifest
-    return status;
-  }
+  LDB_TRY(write_edit(edit));
   const auto before = state_.version;
   state_.version = version;
   state_.note(edit);
@@ -124,8 +163,6 @@ TableOptions LsmEngine::table_options() const {
 struct LsmEngine::Flush {
   std::vector<std::shared_ptr<Memtable>> memtables;  ///< oldest first
   LogPosition log_end;                               ///< behind everything in them
-  std::uint64_t entries = 0;
-  std::uint64_t bytes = 0;
   std::unique_ptr<FragmentedTombstones> tombstones;  ///< null: none
   std::vector<std::uint64_t> views;
 };
@@ -159,7 +196,10 @@ Status LsmEngine::flush_memtables(VersionEdit& edit) {
   LDB_TRY(write_flush(flush, edit));
   // Tables must not be ahead of the durable log: a commit that is visible here must reach the change readers, too.
   const LogPosition before = log_->synced_end();
-  LDB_TRY(log_->sync_to(flush.log_end));
+  if (Status status = log_->sync_to(flush.log_end); !status) {
+    remove_files(edit.new_files());
+    return status;
+  }
   if (log_->synced_end() != before) notify_log_listener();
   edit.log_flushed = flush.log_end;
   edit.log_begin = log_->keep_from(flush.log_end, options_.max_log_bytes);
@@ -171,22 +211,23 @@ Status LsmEngine::flush_memtables(VersionEdit& edit) {
 
 Status LsmEngine::write_flush(Flush& flush, VersionEdit& edit) {
   std::vector<RangeTombstone> raw;
-  const Memtable* largest = nullptr;
+  std::uint64_t entries = 0;
+  std::size_t bytes = 0;
   for (const auto& memtable : flush.memtables) {
-    if (largest == nullptr || memtable->entries() > largest->entries()) largest = memtable.get();
-    flush.entries += memtable->entries();
-    flush.bytes += memtable->memory_usage();
+    entries += memtable->entries();
+    bytes += memtable->memory_usage();
     if (const auto list = memtable->tombstones()) list->append_to(raw);
     edit.last_sequence = std::max(edit.last_sequence.value_or(0), memtable->last_sequence());
   }
-  if (flush.entries == 0) return {};
+  if (entries == 0) return {};
   if (!raw.empty()) flush.tombstones = std::make_unique<FragmentedTombstones>(std::move(raw));
   flush.views = views_.list(published_);
   // Compressing is most of the work, and one thread would not keep up with writers.
-  const std::size_t pieces = std::min<std::size_t>(
-      {options_.max_subcompactions, kMaxFlushPieces, largest->memory_usage() * kMaxFlushPieces / options_.memtable_bytes});
+  const std::size_t pieces =
+      std::min<std::size_t>({options_.max_subcompactions, kMaxFlushPieces, bytes * kMaxFlushPieces / options_.memtable_bytes});
   return write_pieces(
-      TaskPriority::kHigh, largest->cuts(pieces), [this, &flush](KeyPiece& piece) { return flush_piece(flush, piece); }, 0, edit);
+      TaskPriority::kHigh, find_cuts(flush.memtables, pieces),
+      [this, &flush](KeyPiece& piece) { return flush_piece(flush, piece); }, 0, edit);
 }
 
 Status LsmEngine::flush_piece(const Flush& flush, KeyPiece& piece) {
@@ -195,8 +236,8 @@ Status LsmEngine::flush_piece(const Flush& flush, KeyPiece& piece) {
   input.sieve.views = flush.views;
   input.sieve.tombstones = flush.tombstones.get();
   input.sieve.nothing_below = [](std::string_view, std::string_view) { return false; };
-  input.progress = [&](std::uint64_t entries) {
-    flush_progress_.fetch_add(flush.bytes * entries / flush.entries, std::memory_order_relaxed);
+  input.progress = [&](std::uint64_t entries, std::uint64_t bytes) {
+    flush_progress_.fetch_add(bytes + entries * kMemtableOverhead, std::memory_order_relaxed);
     return Status();
   };
   return write_piece(piece, std::move(input));

@@ -127,20 +127,13 @@ Status LsmEngine::write_compaction(const CompactionJob& job, VersionEdit& edit) 
 Status LsmEngine::compact_piece(const Compaction& compaction, KeyPiece& piece) {
   const CompactionJob& job = compaction.job;
   PieceInput input;
-  const auto add_source = [&](int level, const std::vector<TablePtr>& tables) -> Status {
-    if (tables.empty()) return {};
-    if (level > 0) {
-      input.sources.push_back(new_level_iterator(table_cache_, tables, false));
-      return {};
+  const auto add_level = [&](int level, const std::vector<TablePtr>& tables) {
+    for (auto& chain : level == 0 ? disjoint_chains(tables) : std::vector<std::vector<TablePtr>>{tables}) {
+      if (!chain.empty()) input.sources.push_back(new_level_iterator(table_cache_, std::move(chain), false));
     }
-    for (const TablePtr& table : tables) {
-      LDB_ASSIGN_OR_RETURN(const auto reader, table_cache_.find(table));
-      input.sources.push_back(reader->iterate(false));
-    }
-    return {};
   };
-  LDB_TRY(add_source(job.level, job.inputs));
-  LDB_TRY(add_source(job.output_level, job.below));
+  add_level(job.level, job.inputs);
+  add_level(job.output_level, job.below);
   input.sieve.views = compaction.views;
   input.sieve.policy = compaction.policy;
   input.sieve.tombstones = compaction.tombstones.get();
@@ -149,7 +142,7 @@ Status LsmEngine::compact_piece(const Compaction& compaction, KeyPiece& piece) {
   };
   input.rate_limiter = rate_limiter_.get();
   input.target_bytes = target_table_bytes();
-  input.progress = [this](std::uint64_t) {
+  input.progress = [this](std::uint64_t, std::uint64_t) {
     rt::MutexLock lock(mutex_);
     return stopping_ ? Status(StatusCode::kAborted, "engine is closing") : Status();
   };

@@ -138,19 +138,21 @@ Result<std::unique_ptr<Iterator>> LsmEngine::iterate(const ReadView* view, KeyRa
   };
   add_memtable(*state->active);
   for (const auto& memtable : state->immutables) add_memtable(*memtable);
-  for (int level = 0; level < kLevels; ++level) {
+  const auto add_chain = [&](const std::vector<TablePtr>& chain) -> Status {
     std::vector<TablePtr> tables;
-    for (const TablePtr& table : state->version->levels[static_cast<std::size_t>(level)]) {
+    for (const TablePtr& table : chain) {
       if (outside(table->meta, range)) continue;
-      if (level == 0 || table->meta.range_tombstones > 0) {
+      if (table->meta.range_tombstones > 0) {
         LDB_ASSIGN_OR_RETURN(const auto reader, table_cache_.find(table));
         add_tombstones(reader->tombstones());
-        if (level == 0) children.push_back(reader->iterate());
       }
       tables.push_back(table);
     }
-    if (level > 0 && !tables.empty()) children.push_back(new_level_iterator(table_cache_, std::move(tables), true));
-  }
+    if (!tables.empty()) children.push_back(new_level_iterator(table_cache_, std::move(tables), true));
+    return {};
+  };
+  for (const auto& chain : state->version->level0_chains) LDB_TRY(add_chain(chain));
+  for (std::size_t level = 1; level < kLevels; ++level) LDB_TRY(add_chain(state->version->levels[level]));
   sources.pin = state;
   sources.entries = new_merging_iterator(std::move(children));
   sources.range = std::move(range);
@@ -247,6 +249,7 @@ std::vector<EngineProperty> LsmEngine::properties() {
     number(prefix + "_tables", state->version->levels[static_cast<std::size_t>(level)].size());
     number(prefix + "_bytes", state->version->level_bytes(level));
   }
+  number("level0_runs", state->version->level0_runs());
   number("block_cache_bytes", block_cache_.memory_usage());
   number("block_cache_insertions", block_cache_.insertions());
   number("block_cache_evictions", block_cache_.evictions());

@@ -149,8 +149,11 @@ class LsmEngine final : public StorageEngine {
   Status compact_piece(const Compaction& compaction, KeyPiece& piece);
   std::uint64_t target_table_bytes() const;
   Result<bool> compact_level_range(int level, const KeyRange& range, std::uint64_t written_since);
-  /// Makes the edit durable and current. It replaces the `flushed` oldest memtables.
+  /// Makes the edit durable and current. It replaces the `flushed` oldest memtables. After a failure the files of its new tables
+  /// are gone, now or when it is certain that no manifest names them.
   Status install(VersionEdit& edit, std::size_t flushed = 0);
+  Status write_edit(const VersionEdit& edit) LDB_REQUIRES(manifest_mutex_);
+  void remove_files(const std::vector<std::string>& names);
   Status upkeep_log();
   /// For long tasks, now and then: when these hold all threads, the log's next segment would come too late for writers.
   void prepare_log();
@@ -165,7 +168,6 @@ class LsmEngine final : public StorageEngine {
   Status write_pieces(TaskPriority priority, const std::vector<std::string>& cuts, PiecewiseJob::Work work, int level,
                       VersionEdit& edit);
   void lend_threads(TaskPriority priority, const std::shared_ptr<PiecewiseJob>& job);
-  void remove_added(VersionEdit& edit);
   struct PieceInput;
   /// Writes the tables of a piece: what of the input lies inside and survives the sieve.
   Status write_piece(KeyPiece& piece, PieceInput input);
@@ -251,6 +253,7 @@ class LsmEngine final : public StorageEngine {
   rt::Mutex manifest_mutex_;    // held while an edit is written
   ManifestState state_ LDB_GUARDED_BY(manifest_mutex_);
   std::unique_ptr<ManifestWriter> manifest_ LDB_GUARDED_BY(manifest_mutex_);
+  std::vector<std::string> leftovers_ LDB_GUARDED_BY(manifest_mutex_);  // manifests that were given up, and tables only they name
   rt::Atomic<std::uint64_t> next_file_number_{1};
 
   mutable rt::Mutex mutex_;
@@ -272,7 +275,6 @@ class LsmEngine final : public StorageEngine {
   rt::Atomic<Pressure> pressure_{Pressure::kNone};
   rt::Atomic<std::uint64_t> writes_under_pressure_{0};
   rt::Atomic<std::uint64_t> flush_progress_{0};  // bytes of waiting memtables that the flush under way has behind it
-  rt::Atomic<std::size_t> level0_runs_{0};       // of the current version
   rt::Atomic<std::int64_t> stalled_since_{0};    // 0: the listener was not told of a stall
 
   std::shared_ptr<const ReadState> read_state_ LDB_GUARDED_BY(mutex_);

@@ -16,14 +16,10 @@ Status LsmEngine::write_pieces(TaskPriority priority, const std::vector<std::str
     if (status) status = piece.status;
     for (TableMeta& table : piece.tables) edit.added.push_back({level, std::move(table)});
   }
-  if (!status) remove_added(edit);
-  return status;
-}
-
-/// Takes the files of tables back that will not become part of the tree.
-void LsmEngine::remove_added(VersionEdit& edit) {
-  for (const auto& added : edit.added) (void)fs_.remove(path(table_name(added.table.number)));
+  if (status) return {};
+  remove_files(edit.new_files());
   edit.added.clear();
+  return status;
 }
 
 /// Asks for help with all pieces but one. Threads that are busy elsewhere come too late, and that is all right.
@@ -42,7 +38,8 @@ void LsmEngine::lend_threads(TaskPriority priority, const std::shared_ptr<Piecew
 }
 
 Status LsmEngine::write_piece(KeyPiece& piece, PieceInput input) {
-  constexpr std::uint64_t kStep = 1024;
+  constexpr std::uint64_t kStepEntries = 1024;
+  constexpr std::uint64_t kStepBytes = 256 << 10;
   EntrySieve sieve(std::move(input.sieve));
   TableSetWriter::Options output;
   output.file_system = &fs_;
@@ -54,17 +51,21 @@ Status LsmEngine::write_piece(KeyPiece& piece, PieceInput input) {
   output.tombstones = piece.clip(sieve.surviving_tombstones());
   TableSetWriter writer(std::move(output));
   const auto merged = new_merging_iterator(std::move(input.sources));
-  std::uint64_t steps = 0;
+  std::uint64_t entries = 0;
+  std::uint64_t bytes = 0;
   for (piece.lower ? merged->seek(*piece.lower, kFirstTag) : merged->seek_to_first(); merged->valid(); merged->next()) {
     if (piece.upper && merged->key() >= *piece.upper) break;
-    if (++steps % kStep == 0) {
-      LDB_TRY(input.progress(kStep));
+    ++entries;
+    bytes += merged->key().size() + merged->value().size();
+    if (entries >= kStepEntries || bytes >= kStepBytes) {
+      LDB_TRY(input.progress(std::exchange(entries, 0), std::exchange(bytes, 0)));
       prepare_log();
     }
     const EntrySieve::Verdict verdict = sieve.judge(merged->key(), merged->tag(), merged->value());
     if (!verdict.keep) continue;
     LDB_TRY(writer.add(merged->key(), verdict.tag, verdict.drop_value ? std::string_view() : merged->value()));
   }
+  LDB_TRY(input.progress(entries, bytes));
   LDB_TRY(merged->status());
   LDB_ASSIGN_OR_RETURN(piece.tables, writer.finish());
   counters_.entries_dropped.fetch_add(sieve.dropped(), std::memory_order_relaxed);

@@ -297,7 +297,7 @@ WriteBacklog LsmEngine::backlog() const {
   result.active_bytes = state.active->memory_usage();
   result.waiting = state.immutables.size();
   for (const auto& memtable : state.immutables) result.waiting_bytes += memtable->memory_usage();
-  result.level0_runs = level0_runs_.load(std::memory_order_relaxed);
+  result.level0_runs = state.version->level0_runs();
   return result;
 }
 

@@ -187,6 +187,9 @@ TEST_CASE("Injected failures come at the call asked for, or at the rate asked fo
   CHECK(file->append("2").is_ok());
   CHECK(file->append("3").code() == StatusCode::kNoSpace);
   CHECK(file->append("4").is_ok());
+  fs.fail_at(FileOperation::kWrite, 1);
+  fs.fail_at(FileOperation::kWrite, 0);
+  CHECK(file->append("5").is_ok());
   FileFaults faults;
   faults.io_error_of(FileOperation::kRead) = 0.5;
   fs.set_faults(faults);

@@ -1,6 +1,7 @@
 // What is compacted, and when: the policy, without files.
 #include <catch2/catch.hpp>
 
+#include "base/random.hpp"
 #include "storage/compaction/compaction_picker.hpp"
 
 namespace ldb::storage {
@@ -22,8 +23,8 @@ struct Tree {
     meta.smallest = std::move(smallest);
     meta.largest = std::move(largest);
     meta.compressed = compressed;
-    auto& tables = version.levels[static_cast<std::size_t>(level)];
-    tables.insert(level == 0 ? tables.begin() : tables.end(), std::make_shared<TableFile>(std::move(meta), obsolete));
+    version.levels[static_cast<std::size_t>(level)].push_back(std::make_shared<TableFile>(std::move(meta), obsolete));
+    version.arrange();
   }
 };
 
@@ -71,6 +72,32 @@ TEST_CASE("Tables of level 0 that do not overlap are one run, up to four of them
   Tree disjoint;
   for (const char key : std::string_view("abcdefghi")) disjoint.add(0, std::string(1, key), std::string(1, key) + "z", kMiB);
   CHECK(disjoint.version.level0_runs() == 3);  // nine tables
+  CHECK(disjoint.version.level0_chains.size() == 1);
+}
+
+TEST_CASE("Level 0 is taken apart into as few chains of disjoint tables as there can be") {
+  Random random(GENERATE(1, 2, 3, 4));
+  Tree tree;
+  for (int i = 0; i < 60; ++i) {
+    const std::uint64_t first = random.below(900);
+    tree.add(0, std::to_string(1000 + first), std::to_string(1000 + first + random.below(100)), kMiB);
+  }
+  std::size_t deepest = 0;
+  for (int key = 1000; key < 2000; ++key) {
+    std::size_t depth = 0;
+    for (const TablePtr& table : tree.version.levels[0]) {
+      const std::string text = std::to_string(key);
+      depth += !table->meta.starts_after(text) && !table->meta.ends_before(text) ? 1 : 0;
+    }
+    deepest = std::max(deepest, depth);
+  }
+  CHECK(tree.version.level0_chains.size() == deepest);
+  std::size_t tables = 0;
+  for (const auto& chain : tree.version.level0_chains) {
+    tables += chain.size();
+    for (std::size_t i = 1; i < chain.size(); ++i) CHECK(chain[i - 1]->meta.largest < chain[i]->meta.smallest);
+  }
+  CHECK(tables == 60);
 }
 
 TEST_CASE("A memtable flushed in two halves counts once") {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <atomic>
 #include <catch2/catch.hpp>
+#include <functional>
 #include <map>
 #include <thread>
 #include <vector>
@@ -109,30 +110,29 @@ TEST_CASE("The memtable holds what a sorted map holds, for keys of every shape")
   }
 }
 
-TEST_CASE("Cuts of a memtable leave pieces of about the same size") {
+TEST_CASE("A sample of a memtable stands at about equal distances") {
   const bool in_order = GENERATE(true, false);
-  const std::size_t pieces = GENERATE(1U, 2U, 4U);
+  const std::size_t most = GENERATE(1U, 7U, 64U);
   const std::uint64_t keys = GENERATE(0U, 3U, 100U, 3'000U, 100'000U);
-  CAPTURE(in_order, pieces, keys);
+  CAPTURE(in_order, most, keys);
   Memtable memtable(std::make_shared<BlockPool>(std::size_t{1} << 20), LogPosition{});
   for (std::uint64_t i = 0; i < keys; ++i) {
     const std::uint64_t n = in_order ? i : i * 7'919 % keys;  // a prime that none of them shares
     memtable.add(std::to_string(10'000'000 + n), make_tag(i + 1, EntryKind::kPut), "v");
   }
-  const std::vector<std::string> cuts = memtable.cuts(pieces);
-  REQUIRE(cuts.size() < pieces);
-  CHECK(std::is_sorted(cuts.begin(), cuts.end()));
-  CHECK(std::adjacent_find(cuts.begin(), cuts.end()) == cuts.end());
-  if (keys >= 3'000) REQUIRE(cuts.size() == pieces - 1);
-  if (keys < 3'000) return;
-  std::uint64_t before = 10'000'000;
-  const auto near = [&](std::uint64_t size) { return size * pieces > keys / 2 && size * pieces < keys * 3 / 2; };
-  for (const std::string& cut : cuts) {
-    const std::uint64_t at = std::stoull(cut);
-    CHECK(near(at - before));
-    before = at;
+  const std::vector<std::string_view> sample = memtable.sample(most);
+  REQUIRE(sample.size() <= most);
+  CHECK(std::adjacent_find(sample.begin(), sample.end(), std::greater_equal<>()) == sample.end());
+  for (const std::string_view key : sample) CHECK(memtable.get(key, kMaxSequence).found);
+  if (keys < 100 * most) return;
+  REQUIRE(sample.size() == most);
+  // The middle of what the keys on both sides of it leave.
+  for (std::size_t i = 0; i < most; ++i) {
+    const std::uint64_t at = std::stoull(std::string(sample[i])) - 10'000'000;
+    const std::uint64_t wanted = (2 * i + 1) * keys / (2 * most);
+    CAPTURE(i, at, wanted);
+    CHECK((at > wanted ? at - wanted : wanted - at) < keys / 8);
   }
-  CHECK(near(10'000'000 + keys - before));
 }
 
 TEST_CASE("An old version is found quickly in a key that was overwritten often") {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/coding.hpp"
+#include "storage/file_names.hpp"
 #include "storage/internal_key.hpp"
 
 namespace ldb::storage {
@@ -88,22 +89,36 @@ bool reaches_into(const TableMeta& left, const TableMeta& right) {
 
 }  // namespace
 
+std::vector<std::vector<TablePtr>> disjoint_chains(std::vector<TablePtr> tables) {
+  std::vector<std::vector<TablePtr>> chains;
+  std::sort(tables.begin(), tables.end(),
+            [](const TablePtr& a, const TablePtr& b) { return a->meta.smallest < b->meta.smallest; });
+  for (TablePtr& table : tables) {
+    const auto free = std::find_if(chains.begin(), chains.end(),
+                                   [&](const auto& chain) { return !reaches_into(chain.back()->meta, table->meta); });
+    auto& chain = free != chains.end() ? *free : chains.emplace_back();
+    chain.push_back(std::move(table));
+  }
+  return chains;
+}
+
+void Version::arrange() {
+  // By what they hold, not by number: an ingested table takes its number before flushes that are older than it.
+  std::sort(levels[0].begin(), levels[0].end(), [](const TablePtr& a, const TablePtr& b) {
+    return a->meta.max_sequence != b->meta.max_sequence ? a->meta.max_sequence > b->meta.max_sequence
+                                                        : a->meta.number > b->meta.number;
+  });
+  level0_chains = disjoint_chains(levels[0]);
+  for (std::size_t level = 1; level < levels.size(); ++level) {
+    std::sort(levels[level].begin(), levels[level].end(),
+              [](const TablePtr& a, const TablePtr& b) { return a->meta.smallest < b->meta.smallest; });
+  }
+}
+
 std::uint64_t Version::level_bytes(int level) const {
   std::uint64_t total = 0;
   for (const TablePtr& table : levels[static_cast<std::size_t>(level)]) total += table->meta.file_size;
   return total;
-}
-
-std::size_t Version::level0_runs() const {
-  const auto& tables = levels[0];
-  std::size_t most = (tables.size() + 3) / 4;
-  for (const TablePtr& table : tables) {
-    const auto holds_start = [&](const TablePtr& other) {
-      return !other->meta.starts_after(table->meta.smallest) && !other->meta.ends_before(table->meta.smallest);
-    };
-    most = std::max(most, static_cast<std::size_t>(std::count_if(tables.begin(), tables.end(), holds_start)));
-  }
-  return most;
 }
 
 std::vector<TablePtr> Version::overlapping(int level, const std::string* lower, const std::string* upper) const {
@@ -195,6 +210,15 @@ Result<VersionEdit> VersionEdit::decode(std::string_view bytes) {
   return edit;
 }
 
+std::vector<std::string> VersionEdit::new_files() const {
+  std::vector<std::string> names;
+  for (const Added& a : added) {
+    const bool moved = std::any_of(removed.begin(), removed.end(), [&](const Removed& r) { return r.number == a.table.number; });
+    if (!moved) names.push_back(table_name(a.table.number));
+  }
+  return names;
+}
+
 Result<std::shared_ptr<const Version>> apply_edit(const Version& base, const VersionEdit& edit,
                                                   const std::shared_ptr<ObsoleteTables>& obsolete) {
   auto version = std::make_shared<Version>(base);
@@ -225,17 +249,7 @@ Result<std::shared_ptr<const Version>> apply_edit(const Version& base, const Ver
     if (!table) table = std::make_shared<TableFile>(added.table, obsolete);
     version->levels[static_cast<std::size_t>(added.level)].push_back(std::move(table));
   }
-  auto& top = version->levels[0];
-  // By what they hold, not by number: an ingested table takes its number before flushes that are older than it.
-  std::sort(top.begin(), top.end(), [](const TablePtr& a, const TablePtr& b) {
-    return a->meta.max_sequence != b->meta.max_sequence ? a->meta.max_sequence > b->meta.max_sequence
-                                                        : a->meta.number > b->meta.number;
-  });
-  for (std::size_t level = 1; level < version->levels.size(); ++level) {
-    auto& tables = version->levels[level];
-    std::sort(tables.begin(), tables.end(),
-              [](const TablePtr& a, const TablePtr& b) { return a->meta.smallest < b->meta.smallest; });
-  }
+  version->arrange();
   if (std::string wrong = version->check(); !wrong.empty()) return Status(StatusCode::kCorruption, wrong);
   return std::shared_ptr<const Version>(std::move(version));
 }

@@ -1,6 +1,7 @@
 // The set of tables that make up the tree at one moment.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <memory>
 #include <vector>
@@ -58,13 +59,19 @@ class TableFile {
 
 using TablePtr = std::shared_ptr<TableFile>;
 
-/// Immutable; any thread. Level 0: newest first, may overlap. Others: sorted, disjoint.
+/// The tables in as few chains as there can be: those of one do not overlap and stand in order of their keys.
+std::vector<std::vector<TablePtr>> disjoint_chains(std::vector<TablePtr> tables);
+
+/// Immutable once arranged; any thread. Level 0: newest first, may overlap. Others: sorted, disjoint.
 struct Version {
   std::array<std::vector<TablePtr>, kLevels> levels;
+  std::vector<std::vector<TablePtr>> level0_chains;  ///< the same tables as in level 0
 
+  /// Puts each level in order.
+  void arrange();
   std::uint64_t level_bytes(int level) const;
   /// What level 0 costs: the most of its tables that a key may be in, or a quarter of all, if that is more.
-  std::size_t level0_runs() const;
+  std::size_t level0_runs() const { return std::max(level0_chains.size(), (levels[0].size() + 3) / 4); }
   /// Tables of a level that have something in [lower, upper], both inclusive; a null bound is open.
   std::vector<TablePtr> overlapping(int level, const std::string* lower, const std::string* upper) const;
   /// Index of the first table of a level >= 1 that does not end before `key`.
@@ -97,6 +104,8 @@ struct VersionEdit {
     for (const Added& a : added) total += a.table.file_size;
     return total;
   }
+  /// Names of the files of tables added that did not only change their level.
+  std::vector<std::string> new_files() const;
   std::string encode() const;
   /// Any bytes are safe; kCorruption without file name.
   static Result<VersionEdit> decode(std::string_view bytes);

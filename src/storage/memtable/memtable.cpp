@@ -101,15 +101,13 @@ std::shared_ptr<const FragmentedTombstones> Memtable::tombstones() const {
   return fragments_;
 }
 
-std::vector<std::string> Memtable::cuts(std::size_t pieces) const {
-  std::vector<std::string> result;
-  if (pieces < 2) return result;
-  const std::vector<std::string_view> keys = tree_.sample(16 * pieces);
-  for (std::size_t i = 1; i < pieces && !keys.empty(); ++i) {
-    const std::string_view key = keys[i * keys.size() / pieces];
-    if (result.empty() || result.back() < key) result.emplace_back(key);
-  }
-  return result;
+std::vector<std::string_view> Memtable::sample(std::size_t most) const {
+  std::vector<std::string_view> keys = tree_.sample(16 * most);
+  const std::size_t count = keys.size();
+  if (count <= most) return keys;
+  for (std::size_t i = 0; i < most; ++i) keys[i] = keys[i * count / most + count / most / 2];
+  keys.resize(most);
+  return keys;
 }
 
 std::unique_ptr<InternalIterator> Memtable::iterate() const { return std::make_unique<MemtableIterator>(tree_); }

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <memory>
-#include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/rt/rt.hpp"
@@ -34,8 +34,8 @@ class Memtable {
   std::shared_ptr<const FragmentedTombstones> tombstones() const;
   /// As the tables see it; the memtable must outlive it.
   std::unique_ptr<InternalIterator> iterate() const;
-  /// Keys that cut the entries into at most `pieces` pieces of about the same number, ascending.
-  std::vector<std::string> cuts(std::size_t pieces) const;
+  /// At most `most` keys at about equal distances, ascending. Nothing may be added meanwhile.
+  std::vector<std::string_view> sample(std::size_t most) const;
 
   LogPosition log_start() const { return log_start_; }
   std::size_t memory_usage() const { return arena_.memory_usage() + tombstone_bytes_.load(std::memory_order_relaxed); }
