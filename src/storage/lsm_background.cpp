@@ -10,8 +10,7 @@ namespace {
 constexpr std::string_view kCannotPrepare = "cannot prepare the log; it will be tried again";
 constexpr std::int64_t kRetryNs = 100 * rt::kMillisecond;
 constexpr std::uint64_t kMaxManifestBytes = 4 << 20;
-constexpr std::size_t kMaxFlushPieces = 4;       // of a full memtable
-constexpr std::uint64_t kMemtableOverhead = 48;  // bytes an entry takes beside its key and value, about
+constexpr std::size_t kMaxFlushPieces = 4;  // of a full memtable
 
 /// Keys that cut the memtables into at most `pieces` pieces of about the same number of keys.
 std::vector<std::string> find_cuts(const std::vector<std::shared_ptr<Memtable>>& memtables, std::size_t pieces) {
@@ -109,10 +108,25 @@ Status LsmEngine::write_edit(const VersionEdit& edit) {
   return status;
 }
 
+Status LsmEngine::settle_manifest() {
+  {
+    rt::MutexLock lock(manifest_mutex_);
+    if (leftovers_.empty()) return {};
+  }
+  VersionEdit nothing;
+  LDB_TRY(install(nothing));
+  return fs_.sync_directory(directory_);  // frees the space for certain
+}
+
 Status LsmEngine::install(VersionEdit& edit, std::size_t flushed) {
   rt::MutexLock manifest_lock(manifest_mutex_);
   edit.next_file_number = next_file_number_.load();
-  LDB_ASSIGN_OR_RETURN(auto version, apply_edit(*state_.version, edit, obsolete_));
+  auto applied = apply_edit(*state_.version, edit, obsolete_);
+  if (!applied) {
+    remove_files(edit.new_files());
+    return applied.error();
+  }
+  const auto version = std::move(*applied);
   LDB_TRY(write_edit(edit));
   const auto before = state_.version;
   state_.version = version;
@@ -163,6 +177,8 @@ TableOptions LsmEngine::table_options() const {
 struct LsmEngine::Flush {
   std::vector<std::shared_ptr<Memtable>> memtables;  ///< oldest first
   LogPosition log_end;                               ///< behind everything in them
+  std::uint64_t entries = 0;
+  std::uint64_t bytes = 0;
   std::unique_ptr<FragmentedTombstones> tombstones;  ///< null: none
   std::vector<std::uint64_t> views;
 };
@@ -186,6 +202,7 @@ void LsmEngine::run_flush() {
 }
 
 Status LsmEngine::flush_memtables(VersionEdit& edit) {
+  LDB_TRY(settle_manifest());
   Flush flush;
   {
     rt::MutexLock lock(mutex_);
@@ -211,20 +228,18 @@ Status LsmEngine::flush_memtables(VersionEdit& edit) {
 
 Status LsmEngine::write_flush(Flush& flush, VersionEdit& edit) {
   std::vector<RangeTombstone> raw;
-  std::uint64_t entries = 0;
-  std::size_t bytes = 0;
   for (const auto& memtable : flush.memtables) {
-    entries += memtable->entries();
-    bytes += memtable->memory_usage();
+    flush.entries += memtable->entries();
+    flush.bytes += memtable->memory_usage();
     if (const auto list = memtable->tombstones()) list->append_to(raw);
     edit.last_sequence = std::max(edit.last_sequence.value_or(0), memtable->last_sequence());
   }
-  if (entries == 0) return {};
+  if (flush.entries == 0) return {};
   if (!raw.empty()) flush.tombstones = std::make_unique<FragmentedTombstones>(std::move(raw));
   flush.views = views_.list(published_);
   // Compressing is most of the work, and one thread would not keep up with writers.
-  const std::size_t pieces =
-      std::min<std::size_t>({options_.max_subcompactions, kMaxFlushPieces, bytes * kMaxFlushPieces / options_.memtable_bytes});
+  const std::size_t pieces = std::min<std::size_t>(
+      {options_.max_subcompactions, kMaxFlushPieces, flush.bytes * kMaxFlushPieces / options_.memtable_bytes});
   return write_pieces(
       TaskPriority::kHigh, find_cuts(flush.memtables, pieces),
       [this, &flush](KeyPiece& piece) { return flush_piece(flush, piece); }, 0, edit);
@@ -236,8 +251,8 @@ Status LsmEngine::flush_piece(const Flush& flush, KeyPiece& piece) {
   input.sieve.views = flush.views;
   input.sieve.tombstones = flush.tombstones.get();
   input.sieve.nothing_below = [](std::string_view, std::string_view) { return false; };
-  input.progress = [&](std::uint64_t entries, std::uint64_t bytes) {
-    flush_progress_.fetch_add(bytes + entries * kMemtableOverhead, std::memory_order_relaxed);
+  input.progress = [&](std::uint64_t entries) {
+    flush_progress_.fetch_add(flush.bytes * entries / flush.entries, std::memory_order_relaxed);
     return Status();
   };
   return write_piece(piece, std::move(input));

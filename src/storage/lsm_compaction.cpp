@@ -78,6 +78,7 @@ Status LsmEngine::compact_tables(const CompactionJob& job) {
 }
 
 Status LsmEngine::compact_tables(const CompactionJob& job, VersionEdit& edit) {
+  LDB_TRY(settle_manifest());
   for (const TablePtr& table : job.inputs) edit.removed.push_back({job.level, table->meta.number});
   for (const TablePtr& table : job.below) edit.removed.push_back({job.output_level, table->meta.number});
   if (job.move) {
@@ -142,7 +143,7 @@ Status LsmEngine::compact_piece(const Compaction& compaction, KeyPiece& piece) {
   };
   input.rate_limiter = rate_limiter_.get();
   input.target_bytes = target_table_bytes();
-  input.progress = [this](std::uint64_t, std::uint64_t) {
+  input.progress = [this](std::uint64_t) {
     rt::MutexLock lock(mutex_);
     return stopping_ ? Status(StatusCode::kAborted, "engine is closing") : Status();
   };

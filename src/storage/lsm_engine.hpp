@@ -152,6 +152,8 @@ class LsmEngine final : public StorageEngine {
   /// Makes the edit durable and current. It replaces the `flushed` oldest memtables. After a failure the files of its new tables
   /// are gone, now or when it is certain that no manifest names them.
   Status install(VersionEdit& edit, std::size_t flushed = 0);
+  /// Before more is written to a disk that may be full: takes back what earlier failures left.
+  Status settle_manifest();
   Status write_edit(const VersionEdit& edit) LDB_REQUIRES(manifest_mutex_);
   void remove_files(const std::vector<std::string>& names);
   Status upkeep_log();

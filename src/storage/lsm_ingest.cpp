@@ -67,8 +67,7 @@ Result<std::uint64_t> LsmEngine::ingest(SortedSource& source) {
 
 /// The manifest took the edit or not. A new manifest without it settles that; failing this, nothing may be built on "not there".
 Status LsmEngine::settle_failed_ingest(const Status& failure) {
-  VersionEdit nothing;
-  if (install(nothing)) return failure;
+  if (settle_manifest()) return failure;
   (void)log_->fail(failure);
   return Status(StatusCode::kOutcomeUnknown, std::string(failure.message()) + "; the engine refuses writes until it is reopened")
       .with_detail(failure.to_string());

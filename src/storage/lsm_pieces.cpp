@@ -58,14 +58,15 @@ Status LsmEngine::write_piece(KeyPiece& piece, PieceInput input) {
     ++entries;
     bytes += merged->key().size() + merged->value().size();
     if (entries >= kStepEntries || bytes >= kStepBytes) {
-      LDB_TRY(input.progress(std::exchange(entries, 0), std::exchange(bytes, 0)));
+      LDB_TRY(input.progress(entries));
+      entries = bytes = 0;
       prepare_log();
     }
     const EntrySieve::Verdict verdict = sieve.judge(merged->key(), merged->tag(), merged->value());
     if (!verdict.keep) continue;
     LDB_TRY(writer.add(merged->key(), verdict.tag, verdict.drop_value ? std::string_view() : merged->value()));
   }
-  LDB_TRY(input.progress(entries, bytes));
+  LDB_TRY(input.progress(entries));
   LDB_TRY(merged->status());
   LDB_ASSIGN_OR_RETURN(piece.tables, writer.finish());
   counters_.entries_dropped.fetch_add(sieve.dropped(), std::memory_order_relaxed);

@@ -16,8 +16,8 @@ struct LsmEngine::PieceInput {
   EntrySieve::Options sieve;
   RateLimiter* rate_limiter = nullptr;             ///< null: no limit
   std::uint64_t target_bytes = ~std::uint64_t{0};  ///< of a table
-  /// Hears now and then how much more was looked at, in bytes of keys and values; what is not ok ends the piece.
-  std::function<Status(std::uint64_t entries, std::uint64_t bytes)> progress;
+  /// Hears now and then how many more entries were looked at; what is not ok ends the piece.
+  std::function<Status(std::uint64_t entries)> progress;
 };
 
 }  // namespace ldb::storage

@@ -1,4 +1,4 @@
-// The tables of one level (1 and deeper) one behind the other.
+// Tables that do not overlap, one behind the other: those of a level, or a chain of level 0.
 #pragma once
 
 #include <memory>

@@ -218,8 +218,12 @@ Result<std::unique_ptr<ManifestWriter>> ManifestWriter::create(FileSystem& fs, c
   std::string bytes = encode_header(number);
   writer->encode(bytes, state.snapshot().encode(), 0);
   writer->encode(bytes, {}, bytes.size());  // vouches for the snapshot: CURRENT will not point here before it is synced
-  LDB_TRY(writer->write(bytes));
-  LDB_TRY(fs.sync_directory(directory));  // or CURRENT could become durable before the name it contains
+  Status status = writer->write(bytes);
+  if (status) status = fs.sync_directory(directory);  // or CURRENT could become durable before the name it contains
+  if (!status) {
+    (void)fs.remove(path);  // the disk may be full
+    return status;
+  }
   LDB_TRY(write_current(fs, directory, number));
   return writer;
 }
