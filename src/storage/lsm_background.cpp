@@ -121,6 +121,8 @@ Status LsmEngine::settle_manifest() {
 Status LsmEngine::install(VersionEdit& edit, std::size_t flushed) {
   rt::MutexLock manifest_lock(manifest_mutex_);
   edit.next_file_number = next_file_number_.load();
+  // Flushes and upkeep of the log ask what may go before they come here: the one that comes second may have asked first.
+  if (edit.log_begin) edit.log_begin = std::max(*edit.log_begin, state_.log_begin);
   auto applied = apply_edit(*state_.version, edit, obsolete_);
   if (!applied) {
     remove_files(edit.new_files());

@@ -175,6 +175,26 @@ TEST_CASE("A version edit cannot add a table that is in the tree, but can move i
   CHECK((*moved)->levels[1].at(0) == version->levels[0].at(0));
 }
 
+TEST_CASE("The log's beginning stays where the furthest edit put it") {
+  const auto fs = new_memory_file_system();
+  REQUIRE(fs->create_directory("db"));
+  ManifestState state;
+  state.version = std::make_shared<Version>();
+  {
+    auto writer = ManifestWriter::create(*fs, "db", 1, state).value();
+    for (const std::uint64_t segment : {2U, 5U, 3U}) {
+      VersionEdit edit;
+      edit.log_begin = LogPosition{segment, 64};
+      state.note(edit);
+      REQUIRE(writer->append(edit));
+    }
+  }
+  CHECK(state.log_begin == LogPosition{5, 64});
+  const auto read = read_manifest(*fs, "db", nullptr, std::make_shared<ObsoleteTables>());
+  REQUIRE(read);
+  CHECK(read->log_begin == LogPosition{5, 64});
+}
+
 TEST_CASE("A table gives back entries, versions and range tombstones, whatever the block size") {
   const auto fs = new_memory_file_system();
   Random random(6);

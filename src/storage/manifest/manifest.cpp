@@ -176,7 +176,7 @@ void ManifestState::note(const VersionEdit& edit) {
   if (edit.next_file_number) next_file_number = std::max(next_file_number, *edit.next_file_number);
   if (edit.last_sequence) last_sequence = std::max(last_sequence, *edit.last_sequence);
   if (edit.log_flushed) log_flushed = *edit.log_flushed;
-  if (edit.log_begin) log_begin = *edit.log_begin;
+  if (edit.log_begin) log_begin = std::max(log_begin, *edit.log_begin);  // what was dropped once does not come back
   for (const VersionEdit::Added& added : edit.added) next_file_number = std::max(next_file_number, added.table.number + 1);
 }
 
