@@ -5,7 +5,6 @@
 #include "ldb/bulk_load.hpp"
 #include "ldb/executor.hpp"
 #include "storage/engine_fixture.hpp"
-#include "storage/manifest/manifest.hpp"
 
 using namespace ldb;
 using namespace ldb::test;
@@ -308,45 +307,4 @@ TEST_CASE("The engine works on an executor that is lent to it, also a reluctant 
   CHECK(scan(*engine).size() == 300);
   CHECK(executor.calls() > 0);
   REQUIRE(engine->close());
-}
-
-TEST_CASE("The beginning of the log never moves back, whoever gives the log back beside flushes") {
-  FaultyFileSystem fs(1);
-  FileFaults faults;
-  faults.sync_ns = 200'000;  // while one edit is synced another one waits with what it found before
-  fs.set_faults(faults);
-  EngineOptions options = small_options(fs);
-  options.background_threads = 4;
-  auto engine = open_lsm_engine("db", options).value();
-  rt::Atomic<bool> stop{false};
-  rt::Thread reader("reader", [&] {
-    Random random(1);
-    while (!stop.load()) {
-      const LogPosition read = engine->log_end();
-      rt::sleep_for(static_cast<std::int64_t>(random.below(8)) * rt::kMillisecond);  // reads it, behind a flush or two
-      engine->release_log(read);
-    }
-  });
-  for (int i = 0; i < 4000; ++i) {
-    WriteBatch batch;
-    batch.put("key" + std::to_string(i % 100), std::string(100, 'v'));
-    batch.set_commit("commit");
-    REQUIRE(engine->write(std::move(batch), i % 10 == 0 ? SyncPolicy::kSync : SyncPolicy::kOs));
-  }
-  stop.store(true);
-  reader.join();
-  REQUIRE(engine->close());
-  engine = nullptr;
-  LogPosition last;
-  int edits = 0;
-  const std::uint64_t number = storage::read_current(fs, "db").value();
-  const auto state = storage::walk_manifest(fs, "db", number, nullptr, [&](auto, auto, const storage::VersionEdit* edit) {
-    if (edit == nullptr || !edit->log_begin) return;
-    CHECK(*edit->log_begin >= last);
-    last = *edit->log_begin;
-    ++edits;
-  });
-  REQUIRE(state);
-  CHECK(edits > 20);
-  CHECK(last.segment > 10);
 }
