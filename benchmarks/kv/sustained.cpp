@@ -11,6 +11,7 @@
 
 #include "data.hpp"
 #include "process.hpp"
+#include "processor_watch.hpp"
 
 namespace bench {
 namespace {
@@ -70,6 +71,7 @@ void put_until(const std::atomic<bool>& stop, Store& store, Worker& worker, cons
 
 SustainedResult run_sustained(const std::string& engine, Store& store, const SustainedConfig& config) {
   std::atomic<bool> stop{false};
+  ProcessorWatch processors;
   std::deque<Worker> workers;
   for (std::uint64_t t = 0; t < kThreads; ++t) workers.emplace_back(config.seed * 1000 + t);
   std::vector<std::thread> threads;
@@ -81,29 +83,35 @@ SustainedResult run_sustained(const std::string& engine, Store& store, const Sus
   std::uint64_t done_at_line = 0;
   double last_line = start;
   double last_progress = start;
-  double stall_s = 0;  // since the last line
+  double stall_s = 0;      // since the last line
+  double own_stall_s = 0;  // likewise
   for (double now = start; now < start + static_cast<double>(config.seconds);) {
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
     now = now_s();
     const std::uint64_t before = done;
     done = 0;
     for (const Worker& worker : workers) done += worker.done.load(std::memory_order_relaxed);
-    if (done == before)
-      stall_s = std::max(stall_s, now - last_progress);
-    else
+    if (done == before) {
+      const double stall = now - last_progress;
+      stall_s = std::max(stall_s, stall);
+      if (stall > own_stall_s) own_stall_s = std::max(own_stall_s, stall - processors.stood_still_s(last_progress, now));
+    } else {
       last_progress = now;
+    }
     if (now < last_line + kInterval) continue;
     double slowest_us = 0;
     for (Worker& worker : workers) slowest_us = std::max(slowest_us, worker.slowest_us.exchange(0, std::memory_order_relaxed));
     std::fprintf(stderr,
-                 "{\"engine\": \"%s\", \"second\": %.0f, \"ops_per_s\": %.0f, \"stall_ms\": %.1f, \"slowest_put_ms\": %.1f}\n",
+                 "{\"engine\": \"%s\", \"second\": %.0f, \"ops_per_s\": %.0f, \"stall_ms\": %.1f, \"own_stall_ms\": %.1f, "
+                 "\"slowest_put_ms\": %.1f}\n",
                  engine.c_str(), now - start, static_cast<double>(done - done_at_line) / (now - last_line), stall_s * 1e3,
-                 slowest_us / 1e3);
+                 own_stall_s * 1e3, slowest_us / 1e3);
     result.longest_stall_ms = std::max(result.longest_stall_ms, stall_s * 1e3);
+    result.longest_own_stall_ms = std::max(result.longest_own_stall_ms, own_stall_s * 1e3);
     result.slowest_put_ms = std::max(result.slowest_put_ms, slowest_us / 1e3);
     done_at_line = done;
     last_line = now;
-    stall_s = 0;
+    stall_s = own_stall_s = 0;
   }
   stop = true;
   for (std::thread& thread : threads) thread.join();
@@ -115,6 +123,7 @@ SustainedResult run_sustained(const std::string& engine, Store& store, const Sus
     result.slowest_put_ms = std::max(result.slowest_put_ms, worker.slowest_us.load() / 1e3);
   }
   result.longest_stall_ms = std::max(result.longest_stall_ms, stall_s * 1e3);
+  result.longest_own_stall_ms = std::max(result.longest_own_stall_ms, own_stall_s * 1e3);
   result.ops_per_s = static_cast<double>(done) / (now_s() - start);
   result.cpu_us_per_op = (cpu_s() - cpu) * 1e6 / static_cast<double>(done);
   result.p99_us = times.percentile(0.99);

@@ -17,9 +17,10 @@ struct SustainedConfig {
 struct SustainedResult {
   double ops_per_s = 0;
   double cpu_us_per_op = 0;
-  double p99_us = 0;            ///< of single puts
-  double longest_stall_ms = 0;  ///< during which no thread finished a put, as seen by a look every millisecond
-  double slowest_put_ms = 0;    ///< the time a thread waits for a processor included
+  double p99_us = 0;                ///< of single puts
+  double longest_stall_ms = 0;      ///< during which no thread finished a put, as seen by a look every millisecond
+  double longest_own_stall_ms = 0;  ///< the same without the time that a processor stood still (ProcessorWatch)
+  double slowest_put_ms = 0;        ///< the time a thread waits for a processor included
 };
 
 /// Prints a JSON line every ten seconds to standard error, so that the course can be drawn.

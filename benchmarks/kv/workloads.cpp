@@ -231,6 +231,7 @@ class Runner {
     const SustainedResult result = run_sustained(engine_, *store, {config_.entries, config_.sustained_seconds, config_.seed});
     return {{"sustained", result.ops_per_s, result.cpu_us_per_op, result.p99_us, 0},
             {"sustained_longest_stall_ms", 0, 0, 0, result.longest_stall_ms},
+            {"sustained_longest_own_stall_ms", 0, 0, 0, result.longest_own_stall_ms},
             {"sustained_slowest_put_ms", 0, 0, 0, result.slowest_put_ms}};
   }
 
