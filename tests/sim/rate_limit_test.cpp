@@ -1,0 +1,88 @@
+// How fast compactions write when that is limited, in simulated time.
+#include <catch2/catch.hpp>
+#include <memory>
+#include <string>
+
+#include "base/random.hpp"
+#include "base/rt/rt.hpp"
+#include "ldb/sim.hpp"
+#include "ldb/storage_engine.hpp"
+
+namespace ldb::sim {
+namespace {
+
+const NodeId kMachine{"machine"};
+constexpr std::uint64_t kBytesPerSecond = 8 << 20;
+constexpr double kBucketSeconds = 0.1;  // what may be written at once after a rest
+
+struct Compacted {
+  double seconds = 0;
+  double flush_seconds = 0;
+  double write_bytes = 0;
+};
+
+double property(StorageEngine& engine, std::string_view name) {
+  for (const EngineProperty& property : engine.properties())
+    if (property.name == name) return std::stod(property.value);
+  return -1;
+}
+
+/// Two flushed tables of 2 MB each, compacted into one level.
+Compacted compact(std::uint64_t bytes_per_second, unsigned max_subcompactions) {
+  Compacted result;
+  Options options;
+  options.seed = 1;
+  const auto outcome = run(options, [&](World& world) {
+    EngineOptions engine_options;
+    engine_options.file_system = &world.file_system(kMachine);
+    engine_options.compaction_bytes_per_second = bytes_per_second;
+    engine_options.max_subcompactions = max_subcompactions;
+    engine_options.background_threads = 4;
+    engine_options.memtable_bytes = 4 << 20;
+    world.run_on(kMachine, [&] {
+      auto engine = open_lsm_engine("/data", engine_options).value();
+      Random random(7);
+      for (int round = 0; round < 2; ++round) {
+        for (int i = 0; i < 2000; ++i) {
+          std::string value(1000, 'v');
+          for (char& c : value) c = static_cast<char>(random.below(256));
+          WriteBatch batch;
+          batch.put("key" + std::to_string(10'000 + 2 * i + round), std::move(value));
+          world.check(engine->write(std::move(batch), SyncPolicy::kOs).is_ok(), "put");
+        }
+        const std::int64_t start = world.now_ns();
+        world.check(engine->flush().is_ok(), "flush");
+        result.flush_seconds += static_cast<double>(world.now_ns() - start) / 1e9;
+      }
+      world.check(property(*engine, "compactions") == 0, "nothing was compacted yet");
+      world.sleep_ns(rt::kSecond);  // a full bucket
+      const std::int64_t start = world.now_ns();
+      world.check(engine->compact({}).is_ok(), "compact");
+      result.seconds = static_cast<double>(world.now_ns() - start) / 1e9;
+      result.write_bytes = property(*engine, "compaction_write_bytes");
+      world.check(engine->close().is_ok(), "close");
+    });
+  });
+  INFO(outcome.failure);
+  REQUIRE(outcome.ok());
+  return result;
+}
+
+}  // namespace
+
+TEST_CASE("compaction_bytes_per_second slows compactions to what it says, however many threads write, and nothing else") {
+  const unsigned max_subcompactions = GENERATE(1u, 4u);
+  CAPTURE(max_subcompactions);
+  const Compacted free = compact(0, max_subcompactions);
+  const Compacted limited = compact(kBytesPerSecond, max_subcompactions);
+  CAPTURE(free.seconds, limited.seconds, free.write_bytes, free.flush_seconds, limited.flush_seconds);
+  CHECK(free.write_bytes > 4'000'000);
+  CHECK(limited.write_bytes == free.write_bytes);
+  const double expected = limited.write_bytes / static_cast<double>(kBytesPerSecond) - kBucketSeconds;
+  CHECK(limited.seconds >= expected);
+  CHECK(limited.seconds < expected + 0.05);
+  CHECK(free.seconds < expected / 4);
+  CHECK(limited.flush_seconds < free.flush_seconds + 0.05);
+}
+
+}  // namespace ldb::sim
