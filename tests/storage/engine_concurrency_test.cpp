@@ -144,7 +144,7 @@ void tail_changes(StorageEngine& engine, rt::Atomic<bool>& stop, std::vector<int
       const int number = std::stoi((*change)->commit.substr(colon + 1));
       if (number <= seen[writer]) return complaint.note("changes of one writer out of order");
       seen[writer] = number;
-      if (number % 8 == 0) engine.release_log((*change)->next);
+      if (number % 25 == 0) engine.release_log((*change)->next);
     }
     if (last) return;
     rt::yield();
