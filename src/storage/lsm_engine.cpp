@@ -2,6 +2,7 @@
 #include "storage/lsm_engine.hpp"
 
 #include <algorithm>
+#include <numeric>
 
 #include "storage/file_names.hpp"
 #include "storage/iterator/level_iterator.hpp"
@@ -54,15 +55,41 @@ const ReadState& LsmEngine::state_for(PointRead& read) const {
   return *state;
 }
 
+Result<std::optional<std::string>> LsmEngine::value_in(const ReadState& state, PointRead& read) const {
+  LDB_TRY(find(state, read));
+  if (!read.found || tag_kind(read.tag) != EntryKind::kPut) return std::optional<std::string>();
+  return std::optional<std::string>(std::move(read.value));
+}
+
 Result<std::optional<std::string>> LsmEngine::get(const ReadView* view, std::string_view key) {
   LDB_TRY(usable());
   PointRead read(epochs_, key, true);
   // First the state, then the sequence: the other way round a compaction in between could drop what the sequence still shows.
   const ReadState& state = state_for(read);
   read.target = seek_tag(view != nullptr ? view->sequence() : published_.load(std::memory_order_acquire));
-  LDB_TRY(find(state, read));
-  if (!read.found || tag_kind(read.tag) != EntryKind::kPut) return std::optional<std::string>();
-  return std::optional<std::string>(std::move(read.value));
+  return value_in(state, read);
+}
+
+Result<std::vector<std::optional<std::string>>> LsmEngine::multi_get(const ReadView* view,
+                                                                     std::span<const std::string_view> keys) {
+  LDB_TRY(usable());
+  const auto state = read_state();  // one for all, and before the sequence: see get()
+  const Tag target = seek_tag(view != nullptr ? view->sequence() : published_.load(std::memory_order_acquire));
+  // In the order of the keys, so that those in one block find it read by the first, however small the cache is.
+  std::vector<std::size_t> order(keys.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return keys[a] < keys[b]; });
+  std::vector<std::optional<std::string>> values(keys.size());
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    if (i > 0 && keys[order[i]] == keys[order[i - 1]]) {
+      values[order[i]] = values[order[i - 1]];
+      continue;
+    }
+    PointRead read(epochs_, keys[order[i]], true);
+    read.target = target;
+    LDB_ASSIGN_OR_RETURN(values[order[i]], value_in(*state, read));
+  }
+  return values;
 }
 
 Result<std::uint64_t> LsmEngine::newest_sequence(std::string_view key) {

@@ -75,6 +75,8 @@ class LsmEngine final : public StorageEngine {
   Status throttle() override;
   std::unique_ptr<ReadView> view() override;
   Result<std::optional<std::string>> get(const ReadView* view, std::string_view key) override;
+  Result<std::vector<std::optional<std::string>>> multi_get(const ReadView* view,
+                                                            std::span<const std::string_view> keys) override;
   Result<std::uint64_t> newest_sequence(std::string_view key) override;
   Result<std::unique_ptr<Iterator>> iterate(const ReadView* view, KeyRange range) override;
   Status sync() override;
@@ -203,6 +205,8 @@ class LsmEngine final : public StorageEngine {
   std::shared_ptr<const ReadState> read_state() const;
   /// Under the read's guard: the state, and a share of it should the read have to leave its guard.
   const ReadState& state_for(PointRead& read) const;
+  /// What find() found; nullopt: nothing, or a deletion.
+  Result<std::optional<std::string>> value_in(const ReadState& state, PointRead& read) const;
   Status find(const ReadState& state, PointRead& read) const;
   Status find_in_table(const TablePtr& table, PointRead& read, std::uint64_t& tombstone) const;
   Status usable() const;
@@ -277,7 +281,7 @@ class LsmEngine final : public StorageEngine {
   rt::Atomic<Pressure> pressure_{Pressure::kNone};
   rt::Atomic<std::uint64_t> writes_under_pressure_{0};
   rt::Atomic<std::uint64_t> flush_progress_{0};  // bytes of waiting memtables that the flush under way has behind it
-  rt::Atomic<std::int64_t> stalled_since_{0};    // 0: the listener was not told of a stall
+  rt::Atomic<std::int64_t> stalled_since_{0};    // writers wait for the background; 0: they do not
 
   std::shared_ptr<const ReadState> read_state_ LDB_GUARDED_BY(mutex_);
   rt::Atomic<const ReadState*> fast_read_state_{nullptr};  // the same, for readers under a guard

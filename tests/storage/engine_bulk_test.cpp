@@ -223,6 +223,38 @@ TEST_CASE("multi_get answers as get does, all of one state") {
   CHECK(engine->multi_get(nullptr, keys).error().code() == StatusCode::kAborted);
 }
 
+TEST_CASE("multi_get reads a block once for all keys in it, in whatever order they come and however small the cache is") {
+  const auto fs = new_memory_file_system();
+  EngineOptions options;
+  options.file_system = fs.get();
+  options.block_cache_bytes = 128 << 10;
+  auto engine = open_lsm_engine("db", options).value();
+  constexpr int kKeys = 8000;
+  Random random(1);
+  for (int i = 0; i < kKeys; ++i) {
+    std::string value(100, '\0');  // that does not compress
+    for (char& c : value) c = static_cast<char>(random.next());
+    put(*engine, numbered(i), value);
+  }
+  REQUIRE(engine->flush());
+  std::vector<std::string> names;
+  for (int i = 0; i < kKeys; ++i) names.push_back(numbered(i * 1237 % kKeys));
+  const auto insertions = [&] {
+    for (const EngineProperty& property : engine->properties())
+      if (property.name == "block_cache_insertions") return std::stoi(property.value);
+    return -1;
+  };
+  const int before = insertions();
+  const auto values = engine->multi_get(nullptr, std::vector<std::string_view>(names.begin(), names.end()));
+  REQUIRE(values);
+  const int together = insertions() - before;
+  CHECK(together > 0);
+  CHECK(together < kKeys / 5);
+  for (std::size_t i = 0; i < names.size(); ++i) REQUIRE((*values)[i].value_or("<none>") == get(*engine, names[i]));
+  CHECK(insertions() - before - together > 4 * together);  // one by one most of them find their block gone
+  REQUIRE(engine->close());
+}
+
 TEST_CASE("approximate_sizes answers for each range") {
   TestEngine engine(any_engine());
   Random random(1);

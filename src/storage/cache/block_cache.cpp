@@ -39,7 +39,10 @@ void BlockCache::unlink(Queue& queue, const Block& block) {
 const Block* BlockCache::pick_victim(Shard& shard) {
   for (int tries = 0;; ++tries) {
     const bool forced = tries >= 1000;  // readers may warm blocks up as fast as this cools them down
-    const bool from_small = shard.main.oldest == nullptr || shard.small.bytes > (shard.small.bytes + shard.main.bytes) / 10;
+    // Where a tenth of the shard is less than a block, the one that has just come may stay until the next one comes.
+    const bool several = shard.small.newest != shard.small.oldest;
+    const bool from_small =
+        shard.main.oldest == nullptr || (several && shard.small.bytes > (shard.small.bytes + shard.main.bytes) / 10);
     Queue& queue = from_small && shard.small.oldest != nullptr ? shard.small : shard.main;
     const Block* const block = queue.oldest;
     if (block == nullptr) return nullptr;
