@@ -8,19 +8,20 @@
 namespace ldb::storage {
 namespace {
 
-/// Lets threads that wait for this processor have it once in a millisecond. Otherwise a writer that leads others would wait for
-/// the end of a time slice, several milliseconds, with all of them behind it, wherever there are more busy threads than
-/// processors. Costs nothing where nobody waits.
+/// Lets threads that wait for this processor have it about once in a millisecond. Otherwise a writer that leads others would wait
+/// for the end of a time slice, several milliseconds, with all of them behind it, wherever there are more busy threads than
+/// processors.
 class GivingWay {
  public:
-  /// After `bytes` more were worked on.
-  void now_and_then(std::size_t bytes) {
+  /// After `bytes` more were worked on. `in_a_hurry()`: writers wait for what this thread does; then the processor is kept.
+  template <class Hurry>
+  void now_and_then(std::size_t bytes, const Hurry& in_a_hurry) {
     constexpr std::size_t kLookBytes = 4096;  // some tens of microseconds
     bytes_ += bytes;
     if (bytes_ < kLookBytes) return;
     bytes_ = 0;
     if (rt::monotonic_ns() < next_at_ns_) return;
-    rt::yield();
+    if (!in_a_hurry()) rt::yield();
     next_at_ns_ = rt::monotonic_ns() + rt::kMillisecond;
   }
 
@@ -83,7 +84,7 @@ Status LsmEngine::write_piece(KeyPiece& piece, PieceInput input) {
     ++entries;
     const std::size_t size = merged->key().size() + merged->value().size();
     bytes += size;
-    giving_way.now_and_then(size);
+    giving_way.now_and_then(size, [&] { return stalled_since_.load(std::memory_order_relaxed) != 0; });
     if (entries >= kStepEntries || bytes >= kStepBytes) {
       LDB_TRY(input.progress(entries));
       entries = bytes = 0;

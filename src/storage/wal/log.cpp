@@ -192,7 +192,7 @@ Status Log::change_segment() {
 
 void Log::announce(std::uint64_t end) {
   constexpr std::uint64_t kAhead = 128 << 10;
-  constexpr std::uint64_t kBehind = 256 << 10;  // unmapping may be slow under a hypervisor; all writers wait for it
+  constexpr std::uint64_t kBehind = 128 << 10;  // unmapping may be slow under a hypervisor; all writers wait for it
   const std::uint64_t from = std::max(current_.announced, buffer_offset_ / kPage * kPage);
   const std::uint64_t to = std::min((end / kAhead + 1) * kAhead, options_.segment_bytes / kPage * kPage);
   if (from < to) current_.mapping->will_store(from, static_cast<std::size_t>(to - from));
