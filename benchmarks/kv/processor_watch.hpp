@@ -1,16 +1,14 @@
 // When processors stood still: a hypervisor that runs others, mostly. No engine is to be blamed for that.
 #pragma once
 
-#include <atomic>
+#include <cstdint>
 #include <deque>
-#include <mutex>
-#include <thread>
-#include <vector>
 
 namespace bench {
 
-/// A thread on each processor that wakes every millisecond, ahead of all others (real-time scheduling). Where it wakes late, the
-/// processor ran nothing at all; or the kernel was at something that it does not interrupt, which is short.
+/// Has the kernel note the time a thousand times a second on each processor, whatever runs there, system calls and idling
+/// included (perf_event_open, a software clock). Where there is no note for much longer, the processor was not run at all.
+/// One thread.
 class ProcessorWatch {
  public:
   ProcessorWatch();
@@ -18,10 +16,15 @@ class ProcessorWatch {
   ProcessorWatch(const ProcessorWatch&) = delete;
   ProcessorWatch& operator=(const ProcessorWatch&) = delete;
 
-  /// False without the right to real-time scheduling: then nothing is known, and nobody is said to have stood still.
-  bool works() const { return works_.load(); }
-  /// Seconds between two times (now_s()) in which some processor stood still.
-  double stood_still_s(double from, double to);
+  /// False without the right to watch processors (root, or kernel.perf_event_paranoid below 1): then nothing is known.
+  bool works() const { return works_; }
+  /// Takes the kernel's notes; at least once in some seconds, or they are lost.
+  void look();
+  /// Seconds between two times (now_s()), both before the last look(), in which some processor stood still. With many processors
+  /// more than what held up anybody.
+  double stood_still_s(double from, double to) const;
+  /// All of it so far, summed over processors.
+  double total_s() const { return total_s_; }
 
  private:
   struct Pause {
@@ -29,18 +32,17 @@ class ProcessorWatch {
     double to = 0;
   };
   struct Processor {
-    explicit Processor(int number_in) : number(number_in) {}
-    const int number;
-    std::atomic<double> last_sign{0};
-    std::thread thread;
+    int descriptor = -1;
+    void* ring = nullptr;
+    double last = 0;
   };
-  void watch(Processor& processor);
+  bool open(int number);
+  void take(Processor& processor, double time);
 
-  std::atomic<bool> stop_{false};
-  std::atomic<bool> works_{true};
-  std::mutex mutex_;
-  std::vector<Pause> pauses_;
+  bool works_ = true;
+  double total_s_ = 0;
   std::deque<Processor> processors_;
+  std::deque<Pause> pauses_;  // of the last minute
 };
 
 }  // namespace bench

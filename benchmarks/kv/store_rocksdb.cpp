@@ -25,6 +25,7 @@ class RocksDbStore final : public Store {
     rocksdb::BlockBasedTableOptions table;
     table.block_cache = rocksdb::NewLRUCache(config.cache_bytes);
     if (tuned) {
+      options.max_write_buffer_number = 4;  // ldb, too, has up to four memtables in memory
       table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
       // As ldb: every level.
       options.compression = rocksdb::kZSTD;

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstdio>
 #include <deque>
+#include <mutex>
 #include <thread>
 #include <vector>
 
@@ -45,6 +46,15 @@ class Histogram {
   std::array<std::uint64_t, 256> counts_{};
 };
 
+/// A time in which no thread finished a put.
+struct Stall {
+  double from = 0;
+  double to = 0;
+};
+
+/// Longer ones are looked at; a fresh look at the clock after every put of any thread finds them all.
+constexpr double kLeastStall = 1e-3;  // seconds
+
 struct alignas(64) Worker {
   explicit Worker(std::uint64_t seed_in) : seed(seed_in), values(seed_in) {}
   const std::uint64_t seed;
@@ -52,13 +62,25 @@ struct alignas(64) Worker {
   std::atomic<std::uint64_t> done{0};
   std::atomic<double> slowest_us{0};  // since it was last asked
   Histogram times;
+  std::mutex mutex;
+  std::vector<Stall> stalls;  // that its puts ended, since it was last asked
 };
 
-void put_until(const std::atomic<bool>& stop, Store& store, Worker& worker, const SustainedConfig& config) {
+struct Shared {
+  std::atomic<bool> stop{false};
+  alignas(64) std::atomic<double> last_finish{0};
+};
+
+void put_until(Shared& shared, Store& store, Worker& worker, const SustainedConfig& config) {
   std::mt19937_64 random(worker.seed);
-  for (double before = now_s(); !stop.load(std::memory_order_relaxed);) {
+  for (double before = now_s(); !shared.stop.load(std::memory_order_relaxed);) {
     store.put(Key(random() % config.entries), worker.values.next(), false);
     const double after = now_s();
+    const double last_finish = shared.last_finish.exchange(after, std::memory_order_relaxed);
+    if (after - last_finish > kLeastStall) {
+      const std::lock_guard lock(worker.mutex);
+      worker.stalls.push_back({last_finish, after});
+    }
     const double us = (after - before) * 1e6;
     before = after;
     worker.times.add(us);
@@ -67,65 +89,74 @@ void put_until(const std::atomic<bool>& stop, Store& store, Worker& worker, cons
   }
 }
 
+/// The longest stalls of all workers since the last time, in milliseconds.
+struct LongestStalls {
+  double all = 0;
+  double own = 0;  ///< without the time that a processor stood still
+};
+LongestStalls take_stalls(std::deque<Worker>& workers, const ProcessorWatch& processors) {
+  LongestStalls longest;
+  for (Worker& worker : workers) {
+    const std::lock_guard lock(worker.mutex);
+    for (const Stall& stall : worker.stalls) {
+      const double ms = (stall.to - stall.from) * 1e3;
+      longest.all = std::max(longest.all, ms);
+      longest.own = std::max(longest.own, ms - processors.stood_still_s(stall.from, stall.to) * 1e3);
+    }
+    worker.stalls.clear();
+  }
+  return longest;
+}
+
 }  // namespace
 
 SustainedResult run_sustained(const std::string& engine, Store& store, const SustainedConfig& config) {
-  std::atomic<bool> stop{false};
+  constexpr auto kLook = std::chrono::milliseconds(100);
   ProcessorWatch processors;
   std::deque<Worker> workers;
   for (std::uint64_t t = 0; t < kThreads; ++t) workers.emplace_back(config.seed * 1000 + t);
+  SustainedResult result;
+  result.own_stalls_known = processors.works();
   std::vector<std::thread> threads;
+  Shared shared;
   const double cpu = cpu_s();
   const double start = now_s();
-  for (Worker& worker : workers) threads.emplace_back([&] { put_until(stop, store, worker, config); });
-  SustainedResult result;
-  std::uint64_t done = 0;
+  shared.last_finish = start;
+  for (Worker& worker : workers) threads.emplace_back([&] { put_until(shared, store, worker, config); });
   std::uint64_t done_at_line = 0;
   double last_line = start;
-  double last_progress = start;
-  double stall_s = 0;      // since the last line
-  double own_stall_s = 0;  // likewise
-  for (double now = start; now < start + static_cast<double>(config.seconds);) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    now = now_s();
-    const std::uint64_t before = done;
-    done = 0;
-    for (const Worker& worker : workers) done += worker.done.load(std::memory_order_relaxed);
-    if (done == before) {
-      const double stall = now - last_progress;
-      stall_s = std::max(stall_s, stall);
-      if (stall > own_stall_s) own_stall_s = std::max(own_stall_s, stall - processors.stood_still_s(last_progress, now));
-    } else {
-      last_progress = now;
-    }
-    if (now < last_line + kInterval) continue;
+  const auto note = [&](double now) {
+    processors.look();
+    const LongestStalls stalls = take_stalls(workers, processors);
     double slowest_us = 0;
-    for (Worker& worker : workers) slowest_us = std::max(slowest_us, worker.slowest_us.exchange(0, std::memory_order_relaxed));
+    std::uint64_t done = 0;
+    for (Worker& worker : workers) {
+      slowest_us = std::max(slowest_us, worker.slowest_us.exchange(0, std::memory_order_relaxed));
+      done += worker.done.load(std::memory_order_relaxed);
+    }
     std::fprintf(stderr,
                  "{\"engine\": \"%s\", \"second\": %.0f, \"ops_per_s\": %.0f, \"stall_ms\": %.1f, \"own_stall_ms\": %.1f, "
-                 "\"slowest_put_ms\": %.1f}\n",
-                 engine.c_str(), now - start, static_cast<double>(done - done_at_line) / (now - last_line), stall_s * 1e3,
-                 own_stall_s * 1e3, slowest_us / 1e3);
-    result.longest_stall_ms = std::max(result.longest_stall_ms, stall_s * 1e3);
-    result.longest_own_stall_ms = std::max(result.longest_own_stall_ms, own_stall_s * 1e3);
+                 "\"slowest_put_ms\": %.1f, \"processors_stood_still_ms\": %.0f}\n",
+                 engine.c_str(), now - start, static_cast<double>(done - done_at_line) / (now - last_line), stalls.all,
+                 stalls.own, slowest_us / 1e3, processors.total_s() * 1e3);
+    result.longest_stall_ms = std::max(result.longest_stall_ms, stalls.all);
+    result.longest_own_stall_ms = std::max(result.longest_own_stall_ms, stalls.own);
     result.slowest_put_ms = std::max(result.slowest_put_ms, slowest_us / 1e3);
     done_at_line = done;
     last_line = now;
-    stall_s = own_stall_s = 0;
+  };
+  for (double now = start; now < start + static_cast<double>(config.seconds); now = now_s()) {
+    std::this_thread::sleep_for(kLook);
+    processors.look();
+    if (now >= last_line + kInterval) note(now);
   }
-  stop = true;
+  shared.stop = true;
   for (std::thread& thread : threads) thread.join();
+  note(now_s());
   Histogram times;
-  done = 0;
-  for (Worker& worker : workers) {
-    times.add(worker.times);
-    done += worker.done;
-    result.slowest_put_ms = std::max(result.slowest_put_ms, worker.slowest_us.load() / 1e3);
-  }
-  result.longest_stall_ms = std::max(result.longest_stall_ms, stall_s * 1e3);
-  result.longest_own_stall_ms = std::max(result.longest_own_stall_ms, own_stall_s * 1e3);
-  result.ops_per_s = static_cast<double>(done) / (now_s() - start);
-  result.cpu_us_per_op = (cpu_s() - cpu) * 1e6 / static_cast<double>(done);
+  for (const Worker& worker : workers) times.add(worker.times);
+  result.ops_per_s = static_cast<double>(done_at_line) / (last_line - start);
+  result.cpu_us_per_op = (cpu_s() - cpu) * 1e6 / static_cast<double>(done_at_line);
   result.p99_us = times.percentile(0.99);
   return result;
 }

@@ -18,8 +18,9 @@ struct SustainedResult {
   double ops_per_s = 0;
   double cpu_us_per_op = 0;
   double p99_us = 0;                ///< of single puts
-  double longest_stall_ms = 0;      ///< during which no thread finished a put, as seen by a look every millisecond
-  double longest_own_stall_ms = 0;  ///< the same without the time that a processor stood still (ProcessorWatch)
+  double longest_stall_ms = 0;      ///< between one finished put, of any thread, and the next one
+  bool own_stalls_known = false;    ///< ProcessorWatch works here
+  double longest_own_stall_ms = 0;  ///< the same without the time that some processor stood still: at least what was the engine's
   double slowest_put_ms = 0;        ///< the time a thread waits for a processor included
 };
 
