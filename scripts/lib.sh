@@ -6,7 +6,8 @@ JOBS=${JOBS:-$(nproc)}
 
 BUILD_PACKAGES="g++ cmake ninja-build ccache mold pkg-config libasio-dev libcapnp-dev capnproto libxxhash-dev libzstd-dev libfmt-dev
   robin-map-dev catch2 libcli11-dev libedit-dev"
-TEST_PACKAGES="clang-14 libclang-rt-14-dev llvm-14 libpg-query-dev libprotobuf-c-dev postgresql-15 python3"
+TEST_PACKAGES="clang-14 libclang-rt-14-dev llvm-14 libpg-query-dev libprotobuf-c-dev postgresql-15 python3
+  librocksdb-dev"
 BENCH_PACKAGES="librocksdb-dev libleveldb-dev liblmdb-dev libsqlite3-dev"
 
 say() { printf '\n=== %s\n' "$*"; }
