@@ -49,11 +49,23 @@ bool TableIterator::load(std::uint32_t block) {
   return true;
 }
 
-bool TableIterator::load_next() {
-  if (partition_ == nullptr) return false;
-  if (fill_cache_ && ++steps_forward_ >= kStepsBeforeReadAhead) {
+/// Who goes on in one direction will want more of it.
+void TableIterator::expect(bool backward) {
+  if (fill_cache_ && ahead_.backward != backward) read_no_further();
+  ahead_.backward = backward;
+  if (fill_cache_ && ++steps_ >= kStepsBeforeReadAhead) {
     ahead_.window = std::min(std::max(2 * ahead_.window, kFirstWindow), kLargestWindow);
   }
+}
+
+void TableIterator::read_no_further() {
+  steps_ = 0;
+  if (fill_cache_) ahead_.window = 0;
+}
+
+bool TableIterator::load_next() {
+  if (partition_ == nullptr) return false;
+  expect(false);
   const std::uint32_t next = block_ + 1;
   if (next < partition_->blocks) return load(next);
   return enter(partition_number_ + 1) && load(0);
@@ -61,8 +73,7 @@ bool TableIterator::load_next() {
 
 bool TableIterator::load_previous() {
   if (partition_ == nullptr) return false;
-  steps_forward_ = 0;
-  if (fill_cache_) ahead_.window = 0;
+  expect(true);
   if (block_ > 0) return load(block_ - 1);
   if (partition_number_ == 0) {
     leave();
@@ -79,6 +90,7 @@ void TableIterator::seek_to_first() {
 
 void TableIterator::seek_to_last() {
   status_ = Status();
+  read_no_further();
   const std::uint32_t partitions = table_->index_->size();
   if (partitions == 0) {
     leave();
@@ -90,8 +102,7 @@ void TableIterator::seek_to_last() {
 
 void TableIterator::seek(std::string_view key, Tag tag) {
   status_ = Status();
-  steps_forward_ = 0;
-  if (fill_cache_) ahead_.window = 0;
+  read_no_further();
   if (enter(table_->index_->lower_bound(key, tag))) {
     const std::uint32_t block = partition_->index->lower_bound(key, tag);
     if (load(std::min(block, partition_->blocks - 1))) data_.seek(key, tag);

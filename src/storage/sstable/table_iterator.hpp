@@ -28,13 +28,15 @@ class TableIterator final : public InternalIterator {
   void settle_backward();
   void publish();
   void leave();
+  void expect(bool backward);
+  void read_no_further();
 
   const std::shared_ptr<const TableReader> table_;
   const bool fill_cache_;
   const TableReader::Partition* partition_ = nullptr;  // null: at an end
   std::uint32_t partition_number_ = 0;
   std::uint32_t block_ = 0;
-  unsigned steps_forward_ = 0;  // blocks, one behind the other
+  unsigned steps_ = 0;  // from block to block, in one direction
   TableReader::ReadAhead ahead_;
   BlockIterator data_;
   Status status_;

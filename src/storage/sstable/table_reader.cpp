@@ -84,9 +84,11 @@ Result<std::string_view> TableReader::read_contents(BlockHandle handle, BlockLay
   if (ahead != nullptr && ahead->window > size) {
     const bool covered = handle.offset >= ahead->offset && handle.offset + size <= ahead->offset + ahead->bytes.size();
     if (!covered) {
-      ahead->offset = handle.offset;
-      ahead->bytes.resize(static_cast<std::size_t>(std::min<std::uint64_t>(ahead->window, file_size_ - handle.offset)));
-      const auto n = file_->read(handle.offset, ahead->bytes.size(), ahead->bytes.data());
+      const std::uint64_t end = handle.offset + size;
+      ahead->offset = !ahead->backward ? handle.offset : end - std::min<std::uint64_t>(ahead->window, end);
+      const std::uint64_t most = ahead->backward ? end : file_size_;
+      ahead->bytes.resize(static_cast<std::size_t>(std::min<std::uint64_t>(ahead->window, most - ahead->offset)));
+      const auto n = file_->read(ahead->offset, ahead->bytes.size(), ahead->bytes.data());
       ahead->bytes.resize(n ? *n : 0);
       LDB_TRY(n.error());
     }

@@ -75,6 +75,7 @@ class TableReader : public std::enable_shared_from_this<TableReader> {
     std::string bytes;
     std::uint64_t offset = 0;
     std::size_t window = 0;  ///< how much to read at once; 0: only what is asked for
+    bool backward = false;   ///< what stands before is wanted, not what stands behind
   };
 
   TableReader(std::string path, std::uint64_t number, std::unique_ptr<RandomAccessFile> file, BlockCache* cache)
