@@ -57,6 +57,8 @@ struct FileFaults {
 /// - A failed sync (kIoError) keeps some unsynced writes and loses the rest for good, although reads still show them and the next
 ///   sync() succeeds: what Linux does. Whoever believes that second sync is wrong.
 /// - After crash() every handle and lock is dead (kIoError), also after reboot(). Between the two every call fails with kIoError.
+/// - What is stored through a mapping (see set_mappings()) is seen at once, and to a sync or a crash it is an unsynced write of
+///   every 512-byte sector that changed. After a crash stores go nowhere.
 /// Any thread.
 class FaultyFileSystem final : public FileSystem {
  public:
@@ -64,7 +66,10 @@ class FaultyFileSystem final : public FileSystem {
   ~FaultyFileSystem() override;
 
   void set_faults(const FileFaults& faults);
-  /// Called for every injected fault with its name ("file_io_error", "file_torn_write", ...), under a lock: must not call back.
+  /// From now on WritableFile::map() maps files, of up to 1 MiB. Off at first: null.
+  void set_mappings(bool mappings);
+  /// Called for every injected fault with its name ("file_io_error", "file_torn_write", ...), and when a mapping was told
+  /// have_stored() ("file_mapping_given_back"), under a lock: must not call back.
   void set_observer(std::function<void(std::string_view event)> observer);
   /// The n-th call (from 1) of this kind from now fails with `code`, once. 0: those planned for this kind will not happen.
   void fail_at(FileOperation operation, std::uint64_t n, StatusCode code = StatusCode::kIoError);

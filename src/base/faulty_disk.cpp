@@ -9,7 +9,7 @@
 namespace ldb {
 namespace {
 
-constexpr std::uint64_t kSectorBytes = 512;
+constexpr std::uint64_t kSectorBytes = FaultyPages::kSectorBytes;
 
 }  // namespace
 
@@ -22,19 +22,44 @@ void FaultyFile::apply(std::string& contents, const Change& change) {
   std::memcpy(contents.data() + change.offset, change.bytes.data(), change.bytes.size());
 }
 
+void FaultyFile::harvest() {
+  if (!pages_) return;
+  std::uint64_t words[kSectorBytes / sizeof(std::uint64_t)];
+  const char* const sector = reinterpret_cast<const char*>(words);
+  const std::uint64_t end = std::min<std::uint64_t>(pages_->size(), visible_.size());
+  for (std::uint64_t at = 0; at < end; at += kSectorBytes) {
+    const auto n = static_cast<std::size_t>(std::min(kSectorBytes, end - at));
+    pages_->load_sector(at, words);
+    if (std::memcmp(sector, visible_.data() + at, n) == 0) continue;
+    unsynced_.push_back({false, at, std::string(sector, n)});
+    apply(visible_, unsynced_.back());
+  }
+}
+
+const std::string& FaultyFile::visible() {
+  harvest();
+  return visible_;
+}
+
 void FaultyFile::write(std::uint64_t offset, std::string_view bytes) {
   if (bytes.empty()) return;
+  harvest();
   unsynced_.push_back({false, offset, std::string(bytes)});
   apply(visible_, unsynced_.back());
+  if (pages_) pages_->store(offset, bytes);
 }
 
 void FaultyFile::resize(std::uint64_t size_bytes) {
   if (size_bytes == visible_.size()) return;
+  harvest();
+  // What grows later has zeros again.
+  if (pages_ && size_bytes < visible_.size()) pages_->store(size_bytes, std::string(visible_.size() - size_bytes, '\0'));
   unsynced_.push_back({true, size_bytes, {}});
   apply(visible_, unsynced_.back());
 }
 
 void FaultyFile::sync() {
+  harvest();
   for (const Change& change : unsynced_) apply(durable_, change);
   unsynced_.clear();
 }
@@ -79,21 +104,46 @@ void FaultyFile::keep_some(WriteLoss loss, Random& random, const std::function<v
 }
 
 void FaultyFile::fail_sync(Random& random, const std::function<void(std::string_view)>& report) {
+  harvest();
   keep_some(WriteLoss::kRandom, random, report);
 }
 
 void FaultyFile::crash(WriteLoss loss, Random& random, const std::function<void(std::string_view)>& report) {
+  cut_mappings();
   keep_some(loss, random, report);
   visible_ = durable_;
 }
 
 void FaultyFile::flip_bit(std::uint64_t bit) {
+  harvest();
   const auto mask = static_cast<char>(1U << (bit % 8));
   for (std::string* contents : {&visible_, &durable_})
     if (bit / 8 < contents->size()) (*contents)[bit / 8] = static_cast<char>((*contents)[bit / 8] ^ mask);
+  if (pages_ && bit / 8 < visible_.size()) pages_->store(bit / 8, {&visible_[bit / 8], 1});
+}
+
+std::shared_ptr<FaultyPages> FaultyFile::map(std::uint64_t size_bytes) {
+  if (!pages_) {
+    pages_ = std::make_shared<FaultyPages>(size_bytes);
+    pages_->store(0, visible_);
+  }
+  return pages_->size() == size_bytes ? pages_ : nullptr;
+}
+
+void FaultyFile::unmap(std::shared_ptr<FaultyPages> pages) {
+  if (pages != pages_) return;  // cut off
+  harvest();
+  pages = nullptr;
+  if (pages_.use_count() == 1) pages_ = nullptr;
+}
+
+void FaultyFile::cut_mappings() {
+  harvest();
+  pages_ = nullptr;
 }
 
 void FaultyFile::replace(std::string contents) {
+  pages_ = nullptr;
   visible_ = durable_ = std::move(contents);
   unsynced_.clear();
 }

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/faulty_pages.hpp"
 #include "base/random.hpp"
 #include "ldb/faulty_file_system.hpp"
 
@@ -19,7 +20,9 @@ class FaultyFile {
  public:
   explicit FaultyFile(std::uint64_t id) : id_(id) {}
   std::uint64_t id() const { return id_; }
-  const std::string& visible() const { return visible_; }
+  /// With all that was stored through mappings until now, as all below.
+  const std::string& visible();
+  std::uint64_t size() const { return visible_.size(); }
   void write(std::uint64_t offset, std::string_view bytes);
   /// Grows with zeros, or cuts.
   void resize(std::uint64_t size_bytes);
@@ -32,6 +35,12 @@ class FaultyFile {
   /// Replaces everything, durably.
   void replace(std::string contents);
 
+  /// The pages of the first `size_bytes`, one copy for all who map the file; null when other ones are in use.
+  std::shared_ptr<FaultyPages> map(std::uint64_t size_bytes);
+  void unmap(std::shared_ptr<FaultyPages> pages);
+  /// What was stored until now was written; what is stored from now on goes nowhere.
+  void cut_mappings();
+
  private:
   struct Change {
     bool is_resize = false;
@@ -39,6 +48,8 @@ class FaultyFile {
     std::string bytes;
   };
   static void apply(std::string& contents, const Change& change);
+  /// Makes unsynced writes, a sector each, of what was stored to the pages.
+  void harvest();
   void apply_torn(const Change& change, Random& random);
   void keep_some(WriteLoss loss, Random& random, const std::function<void(std::string_view)>& report);
 
@@ -46,6 +57,7 @@ class FaultyFile {
   std::string visible_;
   std::string durable_;
   std::vector<Change> unsynced_;
+  std::shared_ptr<FaultyPages> pages_;  // the visible contents, while mapped, and stores that were not harvested
 };
 
 using FaultyFilePtr = std::shared_ptr<FaultyFile>;

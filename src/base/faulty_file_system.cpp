@@ -38,6 +38,11 @@ void FaultyFileSystem::set_faults(const FileFaults& faults) {
   state_->faults = faults;
 }
 
+void FaultyFileSystem::set_mappings(bool mappings) {
+  rt::MutexLock lock(state_->mutex);
+  state_->mappings = mappings;
+}
+
 void FaultyFileSystem::set_observer(std::function<void(std::string_view event)> observer) {
   rt::MutexLock lock(state_->mutex);
   state_->observer = std::move(observer);
@@ -113,7 +118,7 @@ void FaultyFileSystem::restore_directory(const std::string& directory, const Dir
 Status FaultyFileSystem::flip_bit(const std::string& path, std::uint64_t bit) {
   rt::MutexLock lock(state_->mutex);
   LDB_ASSIGN_OR_RETURN(const FaultyFilePtr file, state_->find_file(normalize_path(path), "flip bit"));
-  if (bit / 8 >= file->visible().size()) return Status(StatusCode::kInvalidArgument, path + ": flip bit: beyond the end");
+  if (bit / 8 >= file->size()) return Status(StatusCode::kInvalidArgument, path + ": flip bit: beyond the end");
   state_->report("file_bit_flip");
   file->flip_bit(bit);
   return {};
@@ -135,7 +140,7 @@ Result<std::unique_ptr<WritableFile>> FaultyFileSystem::open_writable(const std:
   if (missing && mode == OpenMode::kExisting) return not_found("open for writing", path);
   LDB_TRY(state_->check_parent(name, "create"));
   if (!missing) LDB_TRY(state_->find_file(name, "open for writing").error());
-  const bool mutates = missing || (mode == OpenMode::kTruncate && !state_->names.visible().at(name)->visible().empty());
+  const bool mutates = missing || (mode == OpenMode::kTruncate && !state_->names.visible().at(name)->size() != 0);
   if (mutates) {
     LDB_TRY(state_->change_names(FileOperation::kOpen, "open for writing", path, [&]() LDB_REQUIRES(state_->mutex) {
       if (missing) {
@@ -148,7 +153,7 @@ Result<std::unique_ptr<WritableFile>> FaultyFileSystem::open_writable(const std:
     LDB_TRY(state_->judge(FileOperation::kOpen, false, "open for writing", path).status);
   }
   FaultyFilePtr file = state_->names.visible().at(name);
-  const std::uint64_t position = mode == OpenMode::kAppend ? file->visible().size() : 0;
+  const std::uint64_t position = mode == OpenMode::kAppend ? file->size() : 0;
   return faulty::new_writer(state_, state_->generation, path, std::move(file), position);
 }
 
@@ -214,7 +219,7 @@ Result<std::uint64_t> FaultyFileSystem::file_size(const std::string& path) {
   rt::MutexLock lock(state_->mutex);
   if (state_->down) return dead(path);
   LDB_ASSIGN_OR_RETURN(const FaultyFilePtr file, state_->find_file(normalize_path(path), "stat"));
-  return std::uint64_t{file->visible().size()};
+  return file->size();
 }
 
 Status FaultyFileSystem::rename(const std::string& from, const std::string& to) {

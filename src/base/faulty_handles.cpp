@@ -60,7 +60,7 @@ class FaultyRandomAccessFile final : public RandomAccessFile {
   Result<std::uint64_t> size() const override {
     rt::MutexLock lock(state_->mutex);
     if (!state_->alive(generation_)) return dead(path_);
-    return std::uint64_t{file_->visible().size()};
+    return file_->size();
   }
 
  private:
@@ -68,6 +68,29 @@ class FaultyRandomAccessFile final : public RandomAccessFile {
   const std::uint64_t generation_;
   const std::string path_;
   const FaultyFilePtr file_;
+};
+
+/// Longer ones would only make every look at the file slow.
+constexpr std::uint64_t kMaxMappedBytes = 1 << 20;
+
+class FaultyFileMapping final : public FileMapping {
+ public:
+  FaultyFileMapping(FaultyStatePtr state, FaultyFilePtr file, std::shared_ptr<FaultyPages> pages)
+      : state_(std::move(state)), file_(std::move(file)), pages_(std::move(pages)) {}
+  ~FaultyFileMapping() override {
+    rt::MutexLock lock(state_->mutex);
+    file_->unmap(std::move(pages_));
+  }
+  char* data() override { return pages_->data(); }
+  void have_stored(std::uint64_t /*offset*/, std::size_t /*size*/) override {
+    rt::MutexLock lock(state_->mutex);
+    state_->report("file_mapping_given_back");
+  }
+
+ private:
+  const FaultyStatePtr state_;
+  const FaultyFilePtr file_;
+  std::shared_ptr<FaultyPages> pages_;  // stays when a crash has cut them off the file: threads may still store
 };
 
 class FaultyWritableFile final : public WritableFile {
@@ -86,7 +109,7 @@ class FaultyWritableFile final : public WritableFile {
     LDB_TRY(usable());
     FaultyFileSystem::State::Verdict verdict =
         state_->judge(FileOperation::kWrite, true, "write at " + std::to_string(offset), path_);
-    const std::uint64_t size = file_->visible().size();
+    const std::uint64_t size = file_->size();
     if (verdict.status && offset + bytes.size() > size && !state_->fits(offset + bytes.size() - size)) {
       state_->report("file_no_space");
       verdict.status = Status(StatusCode::kNoSpace, path_ + ": write at " + std::to_string(offset) + ": disk full");
@@ -108,7 +131,7 @@ class FaultyWritableFile final : public WritableFile {
   Status preallocate(std::uint64_t size_bytes) override {
     rt::MutexLock lock(state_->mutex);
     LDB_TRY(usable());
-    const std::uint64_t size = file_->visible().size();
+    const std::uint64_t size = file_->size();
     if (size_bytes > size && !state_->fits(size_bytes - size)) {
       state_->report("file_no_space");
       return Status(StatusCode::kNoSpace, path_ + ": preallocate: disk full");
@@ -138,6 +161,8 @@ class FaultyWritableFile final : public WritableFile {
     }
     return verdict.status;
   }
+
+  std::unique_ptr<FileMapping> map(std::uint64_t size_bytes) override;
 
   Status close() override {
     closed_ = true;
@@ -179,6 +204,13 @@ class FaultyWritableFile final : public WritableFile {
   std::uint64_t position_;
   bool closed_ = false;
 };
+
+std::unique_ptr<FileMapping> FaultyWritableFile::map(std::uint64_t size_bytes) {
+  rt::MutexLock lock(state_->mutex);
+  if (!state_->mappings || !usable() || size_bytes > std::min(kMaxMappedBytes, file_->size())) return nullptr;
+  auto pages = file_->map(size_bytes);
+  return pages ? std::make_unique<FaultyFileMapping>(state_, file_, std::move(pages)) : nullptr;
+}
 
 }  // namespace
 

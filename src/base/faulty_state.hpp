@@ -84,9 +84,10 @@ struct FaultyFileSystem::State {
     crash_at = 0;
     ++generation;
     locked.clear();
+    const auto files = names.files();
+    for (const auto& [id, file] : files) file->cut_mappings();
     if (!power_loss) return;
     report("file_crash");
-    const auto files = names.files();
     for (const auto& [id, file] : files) file->crash(faults.write_loss, random, reporter());
     names.crash(faults.entry_loss, random, reporter());
   }
@@ -95,7 +96,7 @@ struct FaultyFileSystem::State {
   bool fits(std::uint64_t more_bytes) const LDB_REQUIRES(mutex) {
     if (faults.capacity_bytes == UINT64_MAX) return true;
     std::uint64_t used = more_bytes;
-    for (const auto& [id, file] : names.files()) used += file->visible().size();
+    for (const auto& [id, file] : names.files()) used += file->size();
     return used <= faults.capacity_bytes;
   }
   Result<FaultyFilePtr> find_file(const std::string& name, std::string_view operation) const LDB_REQUIRES(mutex) {
@@ -111,6 +112,7 @@ struct FaultyFileSystem::State {
   mutable rt::Mutex mutex;
   Random random LDB_GUARDED_BY(mutex);
   FileFaults faults LDB_GUARDED_BY(mutex);
+  bool mappings LDB_GUARDED_BY(mutex) = false;
   std::function<void(std::string_view)> observer LDB_GUARDED_BY(mutex);
   std::vector<Planned> planned LDB_GUARDED_BY(mutex);
   FaultyNames names LDB_GUARDED_BY(mutex);

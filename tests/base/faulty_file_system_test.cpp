@@ -4,6 +4,8 @@
 #include <map>
 #include <set>
 
+#include "base/rt/rt.hpp"
+
 namespace ldb {
 namespace {
 
@@ -258,6 +260,216 @@ TEST_CASE("A killed process loses its handles and locks but no bytes") {
   CHECK(file->append("x").code() == StatusCode::kIoError);
   CHECK(fs.read_file("/a").value() == "unsynced");
   CHECK(fs.lock("/LOCK").is_ok());
+}
+
+namespace {
+
+/// A durable file of dots, and its mapping.
+struct MappedFile {
+  explicit MappedFile(FaultyFileSystem& fs, std::size_t size = 2048) {
+    fs.set_mappings(true);
+    write_synced(fs, "/log", std::string(size, '.'));
+    file = open(fs, "/log", OpenMode::kExisting);
+    mapping = file->map(size);
+    REQUIRE(mapping);
+  }
+  void store(std::size_t offset, std::string_view bytes) { bytes.copy(mapping->data() + offset, bytes.size()); }
+
+  std::unique_ptr<WritableFile> file;
+  std::unique_ptr<FileMapping> mapping;
+};
+
+}  // namespace
+
+TEST_CASE("Files are mapped when that is wanted, up to a size and within the file") {
+  FaultyFileSystem fs;
+  write_synced(fs, "/a", std::string(2048, '.'));
+  const auto file = open(fs, "/a", OpenMode::kExisting);
+  CHECK_FALSE(file->map(2048));
+  fs.set_mappings(true);
+  CHECK_FALSE(file->map(4096));
+  CHECK(file->map(1000));
+  const auto mapping = file->map(2048);
+  REQUIRE(mapping);
+  CHECK(std::string_view(mapping->data(), 2048) == std::string(2048, '.'));
+  REQUIRE(file->preallocate(2 << 20).is_ok());
+  CHECK_FALSE(open(fs, "/a", OpenMode::kExisting)->map(2 << 20));
+  fs.crash();
+  fs.reboot();
+  CHECK_FALSE(file->map(2048));  // a handle of before
+}
+
+TEST_CASE("What is stored through a mapping is seen by readers and copies at once, and outlives the mapping") {
+  FaultyFileSystem fs;
+  MappedFile log(fs);
+  const auto reader = std::move(fs.open_readable("/log")).value();
+  log.store(510, "abcd");  // over the edge of a sector
+  char bytes[6] = {};
+  CHECK(reader->read(509, 6, bytes).value() == 6);
+  CHECK(std::string_view(bytes, 6) == ".abcd.");
+  log.store(512, "x");
+  CHECK(fs.copy_directory("/").at("log").substr(509, 6) == ".abxd.");
+  log.store(513, "y");
+  const auto other = log.file->map(2048);
+  REQUIRE(other);
+  CHECK(std::string_view(other->data() + 510, 4) == "abxy");  // one page cache
+  log.mapping = nullptr;
+  other->data()[510] = 'z';
+  CHECK(fs.read_file("/log").value().substr(509, 6) == ".zbxy.");
+}
+
+TEST_CASE("What is stored through a mapping is kept or lost by a crash before a sync, sector by sector") {
+  const auto after_crash = [](WriteLoss writes, std::uint64_t seed) {
+    FaultyFileSystem fs(seed);
+    FileFaults faults;
+    faults.write_loss = writes;
+    fs.set_faults(faults);
+    MappedFile log(fs);
+    log.store(0, std::string(2048, 'a'));
+    fs.crash();
+    log.store(0, std::string(2048, 'b'));  // by a thread that has not heard of it
+    fs.reboot();
+    log.store(1, "c");
+    log.mapping = nullptr;
+    return fs.read_file("/log").value();
+  };
+  std::set<std::string> random;
+  std::set<std::string> torn;
+  for (std::uint64_t seed = 0; seed < 300; ++seed) {
+    CAPTURE(seed);
+    CHECK(after_crash(WriteLoss::kAll, seed) == std::string(2048, '.'));
+    CHECK(after_crash(WriteLoss::kNone, seed) == std::string(2048, 'a'));
+    for (const WriteLoss loss : {WriteLoss::kRandom, WriteLoss::kTorn}) {
+      const std::string contents = after_crash(loss, seed);
+      CHECK(contents == after_crash(loss, seed));
+      for (std::size_t sector = 0; sector < 4; ++sector) {
+        const std::string part = contents.substr(sector * 512, 512);
+        CHECK(part.find_first_not_of(part[0]) == std::string::npos);
+      }
+      (loss == WriteLoss::kTorn ? torn : random).insert({contents[0], contents[512], contents[1024], contents[1536]});
+    }
+  }
+  CHECK(random.size() == 16);
+  CHECK(torn.size() == 16);
+}
+
+TEST_CASE("What is stored through a mapping survives a crash after a sync through any handle") {
+  for (std::uint64_t seed = 0; seed < 50; ++seed) {
+    CAPTURE(seed);
+    FaultyFileSystem fs(seed);
+    MappedFile log(fs);
+    log.store(100, "first");
+    REQUIRE(open(fs, "/log", OpenMode::kExisting)->sync().is_ok());
+    log.store(1100, "second");
+    REQUIRE(log.file->sync().is_ok());
+    log.store(1100, "SECOND");
+    fs.crash();
+    fs.reboot();
+    const std::string contents = fs.read_file("/log").value();
+    CHECK(contents.substr(99, 7) == ".first.");
+    CHECK((contents.substr(1100, 6) == "second" || contents.substr(1100, 6) == "SECOND"));
+  }
+}
+
+TEST_CASE("What is stored through a mapping survives a kill, and what is stored after it goes nowhere") {
+  FaultyFileSystem fs;
+  MappedFile log(fs);
+  log.store(100, "before");
+  fs.kill();
+  log.store(100, "after!");
+  fs.reboot();
+  CHECK(fs.read_file("/log").value().substr(99, 8) == ".before.");
+  const auto file = open(fs, "/log", OpenMode::kExisting);
+  const auto mapping = file->map(2048);
+  REQUIRE(mapping);
+  log.store(100, "again!");
+  log.mapping = nullptr;
+  CHECK(std::string_view(mapping->data() + 100, 6) == "before");
+  mapping->data()[100] = 'B';
+  REQUIRE(file->sync().is_ok());
+  fs.crash();
+  fs.reboot();
+  CHECK(fs.read_file("/log").value().substr(99, 8) == ".Before.");
+}
+
+TEST_CASE("Writes by call and stores through a mapping live in one file") {
+  FaultyFileSystem fs;
+  MappedFile log(fs);
+  log.store(0, "stored");
+  REQUIRE(log.file->write_at(2, "WRITE").is_ok());
+  CHECK(std::string_view(log.mapping->data(), 8) == "stWRITE.");
+  log.store(4, "mm");
+  CHECK(fs.read_file("/log").value().substr(0, 8) == "stWRmmE.");
+  REQUIRE(log.file->sync().is_ok());
+  CHECK(fs.flip_bit("/log", 0).is_ok());
+  CHECK(log.mapping->data()[0] == 'r');
+  // Beyond the mapping, over its end, and growing the file.
+  const auto half = open(fs, "/half");
+  REQUIRE(half->preallocate(1024).is_ok());
+  const auto mapping = half->map(700);
+  REQUIRE(mapping);
+  mapping->data()[699] = 's';
+  REQUIRE(half->write_at(698, "w").is_ok());
+  REQUIRE(half->write_at(700, std::string(1000, 'w')).is_ok());
+  CHECK(fs.read_file("/half").value() == std::string(698, '\0') + "ws" + std::string(1000, 'w'));
+  // Cut below the stores and grown again.
+  REQUIRE(log.file->truncate(3).is_ok());
+  REQUIRE(log.file->preallocate(2048).is_ok());
+  CHECK(fs.read_file("/log").value() == "rtW" + std::string(2045, '\0'));
+  REQUIRE(log.file->sync().is_ok());
+  fs.crash();
+  fs.reboot();
+  CHECK(fs.read_file("/log").value() == "rtW" + std::string(2045, '\0'));
+}
+
+TEST_CASE("A failed sync loses what was stored through a mapping for good although the next one succeeds") {
+  std::set<std::string> outcomes;
+  for (std::uint64_t seed = 0; seed < 100; ++seed) {
+    FaultyFileSystem fs(seed);
+    MappedFile log(fs, 1024);
+    log.store(0, "a");
+    log.store(512, "b");
+    fs.fail_at(FileOperation::kSync, 1);
+    CHECK(log.file->sync().code() == StatusCode::kIoError);
+    CHECK(fs.read_file("/log").value()[0] == 'a');
+    CHECK(log.mapping->data()[512] == 'b');
+    CHECK(log.file->sync().is_ok());
+    fs.crash();
+    fs.reboot();
+    const std::string contents = fs.read_file("/log").value();
+    outcomes.insert({contents[0], contents[512]});
+  }
+  CHECK(outcomes == std::set<std::string>{"..", "a.", ".b", "ab"});
+}
+
+TEST_CASE("A mapped file is read and synced while a thread stores to it") {
+  for (std::uint64_t seed = 0; seed < 5; ++seed) {
+    CAPTURE(seed);
+    constexpr std::size_t kSize = 64 << 10;
+    FaultyFileSystem fs(seed);
+    MappedFile log(fs, kSize);
+    rt::Atomic<std::size_t> stored{0};
+    rt::Thread writer("writer", [&] {
+      for (std::size_t at = 0; at < kSize; at += 16) {
+        log.store(at, "0123456789abcdef");
+        stored.store(at + 16);
+      }
+    });
+    std::size_t synced = 0;
+    while (synced < kSize / 2) {
+      const std::size_t before = stored.load();
+      REQUIRE(open(fs, "/log", OpenMode::kExisting)->sync().is_ok());
+      synced = before;
+      const std::string seen = fs.read_file("/log").value();
+      CHECK(seen.find('.') >= before);
+    }
+    fs.crash();
+    writer.join();
+    fs.reboot();
+    std::string expected;
+    while (expected.size() < synced) expected += "0123456789abcdef";
+    CHECK(fs.read_file("/log").value().substr(0, synced) == expected);
+  }
 }
 
 }  // namespace ldb
