@@ -10,15 +10,24 @@ namespace ldb::test {
 
 class CrashHarness {
  public:
-  explicit CrashHarness(std::uint64_t seed) : fs_(seed), random_(seed ^ 0x5eed) {}
+  /// `mapped`: what is not synced is stored through a mapping of the log; otherwise it is written.
+  CrashHarness(std::uint64_t seed, bool mapped) : fs_(seed), random_(seed ^ 0x5eed) { fs_.set_mappings(mapped); }
+  explicit CrashHarness(std::uint64_t seed) : CrashHarness(seed, seed % 2 == 0) {}
 
   FaultyFileSystem& fs() { return fs_; }
   StorageEngine* engine() { return engine_.get(); }
   Random& random() { return random_; }
 
+  /// For open(): the log is longer than what it keeps mapped behind the writer.
+  void use_long_segments() { long_segments_ = true; }
   Status open() {
     EngineOptions options = small_options(fs_);
     options.max_log_bytes = 1 << 20;
+    if (long_segments_) {
+      options.log_segment_bytes = 1 << 20;
+      options.max_log_bytes = 64 << 20;
+      options.memtable_bytes = 256 << 10;
+    }
     auto opened = open_lsm_engine("db", options);
     if (!opened) return opened.error();
     engine_ = std::move(*opened);
@@ -276,6 +285,7 @@ class CrashHarness {
   std::optional<Batch> uncertain_;
   std::vector<Copy> copies_;
   int copy_number_ = 0;
+  bool long_segments_ = false;
   std::uint64_t synced_ = 0;
   std::uint64_t handed_over_ = 0;
   std::uint64_t commit_number_ = 0;

@@ -1,4 +1,5 @@
 // Power loss and kill at every file operation, and at random ones.
+#include "base/rt/rt.hpp"
 #include "storage/crash_harness.hpp"
 
 using namespace ldb;
@@ -7,9 +8,9 @@ using namespace ldb::test;
 namespace {
 
 /// Runs the load, crashing at the n-th mutation (0: never); then recovers, checks, goes on, and checks again. Mutations made.
-std::uint64_t crash_run(std::uint64_t seed, std::uint64_t crash_at, int batches, EntryLoss loss) {
-  CAPTURE(seed, crash_at);
-  CrashHarness run(seed);
+std::uint64_t crash_run(std::uint64_t seed, std::uint64_t crash_at, int batches, EntryLoss loss, bool mapped) {
+  CAPTURE(seed, crash_at, mapped);
+  CrashHarness run(seed, mapped);
   FileFaults faults;
   faults.entry_loss = loss;
   run.fs().set_faults(faults);
@@ -49,10 +50,11 @@ std::uint64_t crash_run(std::uint64_t seed, std::uint64_t crash_at, int batches,
 
 TEST_CASE("No acknowledged write is lost, and none is there in part, after power loss at any file operation") {
   const EntryLoss loss = GENERATE(EntryLoss::kPrefix, EntryLoss::kAny);
+  const bool mapped = GENERATE(false, true);
   constexpr int kBatches = 120;
-  const std::uint64_t mutations = crash_run(7, 0, kBatches, loss);
+  const std::uint64_t mutations = crash_run(7, 0, kBatches, loss, mapped);
   CHECK(mutations > 100);
-  for (std::uint64_t n = 1; n <= mutations; ++n) crash_run(7, n, kBatches, loss);
+  for (std::uint64_t n = 1; n <= mutations; ++n) crash_run(7, n, kBatches, loss, mapped);
 }
 
 TEST_CASE("Random crashes of longer loads lose nothing") {
@@ -62,8 +64,39 @@ TEST_CASE("Random crashes of longer loads lose nothing") {
   const std::uint64_t runs = runs_text != nullptr ? std::strtoull(runs_text, nullptr, 10) : 40;
   for (std::uint64_t seed = first; seed < first + runs; ++seed) {
     Random random(seed);
-    crash_run(seed, 1 + random.below(1500), 400, random.one_in(2) ? EntryLoss::kPrefix : EntryLoss::kAny);
+    crash_run(seed, 1 + random.below(1500), 400, random.one_in(2) ? EntryLoss::kPrefix : EntryLoss::kAny, seed % 2 == 0);
   }
+}
+
+TEST_CASE("Crashes and kills lose nothing of a log that is mapped piece by piece") {
+  rt::Atomic<int> given_back{0};
+  for (std::uint64_t seed = 1; seed <= 8; ++seed) {
+    CAPTURE(seed);
+    CrashHarness run(seed, true);
+    run.use_long_segments();
+    run.fs().set_observer([&](std::string_view event) {
+      if (event == "file_mapping_given_back") given_back.fetch_add(1);
+    });
+    REQUIRE(run.open());
+    for (int round = 0; round < 3; ++round) {
+      CAPTURE(round);
+      // More than a segment, then into the middle of one.
+      REQUIRE(run.write_load(1500 + static_cast<int>(run.random().below(2000)), round == 1));
+      const bool power_loss = run.random().one_in(2);
+      if (power_loss) {
+        run.fs().crash();
+      } else {
+        run.fs().kill();
+      }
+      run.drop_engine();
+      run.fs().reboot();
+      const Status status = run.open();
+      INFO(status.to_string());
+      REQUIRE(status);
+      run.check(power_loss);
+    }
+  }
+  CHECK(given_back.load() > 20);
 }
 
 TEST_CASE("kill -9 loses only what was written without a sync policy") {

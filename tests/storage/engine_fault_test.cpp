@@ -33,9 +33,9 @@ void use_up_faults(FileSystem& fs, std::uint64_t n) {
 }
 
 /// Runs a load in which the n-th such operation fails; then reopens without a crash, crashes, reopens.
-void fault_run(FileOperation operation, std::uint64_t n, StatusCode code, std::uint64_t seed) {
-  CAPTURE(static_cast<int>(operation), n, seed);
-  CrashHarness run(seed);
+void fault_run(FileOperation operation, std::uint64_t n, StatusCode code, std::uint64_t seed, bool mapped) {
+  CAPTURE(static_cast<int>(operation), n, seed, mapped);
+  CrashHarness run(seed, mapped);
   run.fs().fail_at(operation, n, code);
   Status status = run.open();
   if (status) {
@@ -68,18 +68,20 @@ void fault_run(FileOperation operation, std::uint64_t n, StatusCode code, std::u
 }  // namespace
 
 TEST_CASE("An I/O error at any file operation is reported clearly and loses nothing acknowledged") {
+  const bool mapped = GENERATE(false, true);
   for (const FileOperation operation : kOperations) {
     const std::uint64_t places = operation == FileOperation::kWrite ? 80 : 40;
-    for (std::uint64_t n = 1; n <= places; ++n) fault_run(operation, n, StatusCode::kIoError, n);
+    for (std::uint64_t n = 1; n <= places; ++n) fault_run(operation, n, StatusCode::kIoError, n, mapped);
   }
 }
 
 TEST_CASE("A full disk at any write is reported clearly and loses nothing acknowledged") {
-  for (std::uint64_t n = 1; n <= 80; ++n) fault_run(FileOperation::kWrite, n, StatusCode::kNoSpace, n);
+  const bool mapped = GENERATE(false, true);
+  for (std::uint64_t n = 1; n <= 80; ++n) fault_run(FileOperation::kWrite, n, StatusCode::kNoSpace, n, mapped);
 }
 
 TEST_CASE("A failed sync poisons the log until the engine is reopened") {
-  CrashHarness run(5);
+  CrashHarness run(5, GENERATE(false, true));
   REQUIRE(run.open());
   StorageEngine& engine = *run.engine();
   put(engine, "before", "1", SyncPolicy::kSync);

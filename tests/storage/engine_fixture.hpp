@@ -59,8 +59,9 @@ inline EngineOptions small_options(FileSystem& fs) {
 /// One engine in a memory file system (RocksDB: in a temporary directory), which survives reopen().
 class TestEngine {
  public:
-  explicit TestEngine(EngineKind kind, EngineListener* listener = nullptr)
+  explicit TestEngine(EngineKind kind, EngineListener* listener = nullptr, bool mapped = false)
       : kind_(kind), listener_(listener), fs_(std::make_unique<FaultyFileSystem>(1)) {
+    fs_->set_mappings(mapped);
     open();
   }
 

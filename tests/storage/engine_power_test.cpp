@@ -27,9 +27,9 @@ std::uint64_t number_from(const char* variable, std::uint64_t otherwise) {
 }
 
 /// Crashes at the n-th mutation of the script (0: at its end), recovers, checks, goes on. Mutations made before the crash.
-std::uint64_t power_run(std::uint64_t seed, std::uint64_t crash_at, const Loss& loss) {
-  CAPTURE(seed, crash_at, static_cast<int>(loss.writes), static_cast<int>(loss.entries));
-  CrashHarness run(seed);
+std::uint64_t power_run(std::uint64_t seed, std::uint64_t crash_at, const Loss& loss, bool mapped) {
+  CAPTURE(seed, crash_at, static_cast<int>(loss.writes), static_cast<int>(loss.entries), mapped);
+  CrashHarness run(seed, mapped);
   FileFaults faults;
   faults.write_loss = loss.writes;
   faults.entry_loss = loss.entries;
@@ -79,10 +79,10 @@ void use_up_fault(FaultyFileSystem& fs, const rt::Atomic<bool>& struck) {
 bool asks_to_be_reopened(const Status& status) { return status.message().find("reopened") != std::string_view::npos; }
 
 /// Runs the script in which the n-th such operation fails. False when the script has no n-th one.
-bool fault_run(FileOperation operation, std::uint64_t n, StatusCode code) {
-  CAPTURE(static_cast<int>(operation), n, static_cast<int>(code));
+bool fault_run(FileOperation operation, std::uint64_t n, StatusCode code, bool mapped) {
+  CAPTURE(static_cast<int>(operation), n, static_cast<int>(code), mapped);
   rt::Atomic<bool> struck{false};  // set by any thread of the engine
-  CrashHarness run(11);
+  CrashHarness run(11, mapped);
   run.fs().set_observer([&](std::string_view event) {
     if (event.ends_with("_error") || event == "file_no_space") struck.store(true);
   });
@@ -127,10 +127,10 @@ bool fault_run(FileOperation operation, std::uint64_t n, StatusCode code) {
   return in_script;
 }
 
-std::uint64_t fault_everywhere(FileOperation operation, StatusCode code) {
+std::uint64_t fault_everywhere(FileOperation operation, StatusCode code, bool mapped) {
   std::uint64_t n = 1;
   // The number of reads and background operations varies a little from run to run, so a single miss is not the end.
-  for (int misses = 0; misses < 3; ++n) misses = fault_run(operation, n, code) ? 0 : misses + 1;
+  for (int misses = 0; misses < 3; ++n) misses = fault_run(operation, n, code, mapped) ? 0 : misses + 1;
   return n;
 }
 
@@ -140,9 +140,14 @@ TEST_CASE(
     "Power loss at every file operation of the script loses nothing acknowledged, invents nothing, and cuts no batch in two") {
   const std::uint64_t seed = number_from("LDB_POWER_SEED", 7);
   for (const Loss& loss : kLosses) {
-    const std::uint64_t mutations = power_run(seed, 0, loss);
-    CHECK(mutations > 200);
-    for (std::uint64_t n = 1; n <= mutations; ++n) power_run(seed, n, loss);
+    std::uint64_t calls[2] = {};
+    for (const bool mapped : {false, true}) {
+      const std::uint64_t mutations = power_run(seed, 0, loss, mapped);
+      calls[mapped ? 1 : 0] = mutations;
+      CHECK(mutations > 200);
+      for (std::uint64_t n = 1; n <= mutations; ++n) power_run(seed, n, loss, mapped);
+    }
+    CHECK(calls[1] + 50 < calls[0]);  // stores are no calls
   }
 }
 
@@ -151,7 +156,7 @@ TEST_CASE("Power loss at random operations of scripts by seed", "[.power]") {
   const std::uint64_t runs = number_from("LDB_POWER_RUNS", 1000);
   for (std::uint64_t seed = first; seed < first + runs; ++seed) {
     Random random(seed);
-    power_run(seed, 1 + random.below(450), kLosses[random.below(std::size(kLosses))]);
+    power_run(seed, 1 + random.below(450), kLosses[random.below(std::size(kLosses))], seed % 2 == 0);
   }
   std::printf("%llu power losses, seeds from %llu\n", static_cast<unsigned long long>(runs),
               static_cast<unsigned long long>(first));
@@ -162,11 +167,13 @@ TEST_CASE(
   constexpr FileOperation kOperations[] = {FileOperation::kOpen,          FileOperation::kRead,   FileOperation::kWrite,
                                            FileOperation::kSync,          FileOperation::kRename, FileOperation::kRemove,
                                            FileOperation::kSyncDirectory, FileOperation::kOther};
-  std::uint64_t places = 0;
-  for (const FileOperation operation : kOperations) places += fault_everywhere(operation, StatusCode::kIoError);
-  CHECK(places > 300);
+  for (const bool mapped : {false, true}) {
+    std::uint64_t places = 0;
+    for (const FileOperation operation : kOperations) places += fault_everywhere(operation, StatusCode::kIoError, mapped);
+    CHECK(places > 300);
+  }
 }
 
 TEST_CASE("A full disk at every write of the script is reported, loses nothing, and the engine goes on or must be reopened") {
-  CHECK(fault_everywhere(FileOperation::kWrite, StatusCode::kNoSpace) > 100);
+  for (const bool mapped : {false, true}) CHECK(fault_everywhere(FileOperation::kWrite, StatusCode::kNoSpace, mapped) > 100);
 }
