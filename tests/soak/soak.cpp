@@ -23,7 +23,7 @@ constexpr int kWriters = 3;
 constexpr int kRunKeys = 50;
 const NodeId kMachine{"machine"};
 
-/// What one writer knows: numbers 1..acknowledged are durable; attempted is one more when the last had no answer.
+/// What one writer knows: numbers 1..acknowledged are durable; those up to attempted had no answer, or were not synced.
 struct Progress {
   int acknowledged = 0;
   int attempted = 0;
@@ -90,9 +90,11 @@ void write(Life& life, int writer) {
     if (dice == 16) batch.erase_range(pad + padded(50), pad + padded(60 + static_cast<int>(life.world.random_below(100))));
     batch.put("right" + own, std::to_string(n));
     batch.set_commit(own + ":" + std::to_string(n));
-    if (!life.went_on(life.engine.write(std::move(batch), SyncPolicy::kSync).error(), "a write")) return;
-    progress.acknowledged = n;
-    life.world.count("writes");
+    const std::uint64_t sync = life.world.random_below(10);
+    const SyncPolicy policy = sync < 4 ? SyncPolicy::kSync : (sync < 8 ? SyncPolicy::kOs : SyncPolicy::kNone);
+    if (!life.went_on(life.engine.write(std::move(batch), policy).error(), "a write")) return;
+    if (policy == SyncPolicy::kSync) progress.acknowledged = n;
+    life.world.count(policy == SyncPolicy::kSync ? "writes" : "writes_unsynced");
     life.pause(2 * kSecond);
   }
 }
@@ -228,6 +230,7 @@ void live_and_die(World& world, int lives) {
   faults.slow_sync = 0.01;
   faults.entry_loss = world.chance(0.5) ? EntryLoss::kAny : EntryLoss::kPrefix;
   disk.set_faults(faults);
+  disk.set_mappings(world.chance(0.5));
   std::vector<Progress> writers(kWriters);
   Progress runs;
   Tail tail;
