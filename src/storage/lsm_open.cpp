@@ -51,7 +51,8 @@ LsmEngine::LsmEngine(std::string directory, const EngineOptions& options)
       fs_(options.file_system != nullptr ? *options.file_system : posix_file_system()),
       executor_(options.executor),
       obsolete_(std::make_shared<ObsoleteTables>()),
-      block_cache_(options_.block_cache_bytes, epochs_),
+      block_cache_(options_.block_cache_bytes, epochs_,
+                   options_.memory_budget_bytes != 0 ? open_table_bytes(options_) : SIZE_MAX),
       table_cache_(fs_, directory_, {kMaxOpenTables, open_table_bytes(options_)}, block_cache_),
       picker_(8 * std::uint64_t{options_.memtable_bytes}, options_.compression_level > 0) {}
 

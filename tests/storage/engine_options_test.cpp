@@ -162,6 +162,37 @@ TEST_CASE("A memory budget bounds memtables, cached blocks and open tables toget
   CHECK(property(*engine, "block_cache_evictions") > 0);
 }
 
+TEST_CASE("Cached blocks make room for indexes and filters that outgrow their share of the budget") {
+  const auto fs = new_memory_file_system();
+  EngineOptions options = budget_options(*fs);
+  options.memory_budget_bytes = 4 << 20;
+  options.bloom_bits_per_key = 32;
+  const std::size_t budget = options.memory_budget_bytes;
+  constexpr std::uint64_t kKeys = 300'000;
+  const auto key = [](std::uint64_t i) { return "key" + std::to_string(10'000'000 + i * 7919 % kKeys); };
+  auto engine = open_lsm_engine("db", options).value();
+  Random random(3);
+  for (std::uint64_t i = 0; i < kKeys; i += 100) {
+    WriteBatch batch;
+    for (std::uint64_t k = i; k < i + 100; ++k) batch.put(key(k), noise(random, 8));
+    REQUIRE(engine->write(std::move(batch), SyncPolicy::kNone));
+  }
+  REQUIRE(engine->compact({}));
+  REQUIRE(engine->close());
+  engine = open_lsm_engine("db", options).value();
+  // All tables are opened while little of them is loaded: that is when the tables' own bound is looked at.
+  for (const EngineTable& table : engine->tables()) REQUIRE(engine->get(nullptr, table.smallest));
+  for (int i = 0; i < 60'000; ++i) {
+    if (!engine->get(nullptr, key(random.below(kKeys))).value()) FAIL("a key is not found");
+  }
+  const std::uint64_t tables = property(*engine, "table_cache_bytes");
+  const std::uint64_t blocks = property(*engine, "block_cache_bytes");
+  CHECK(tables > budget / 8 + budget / 32);
+  CHECK(blocks > 0);
+  CHECK(tables + blocks <= budget / 2);
+  REQUIRE(engine->close());
+}
+
 TEST_CASE("memory_usage is the sum of what the properties name") {
   const auto fs = new_memory_file_system();
   auto engine = open_lsm_engine("db", budget_options(*fs)).value();

@@ -1,10 +1,17 @@
 #include "storage/cache/block_cache.hpp"
 
+#include <algorithm>
 #include <vector>
 
 namespace ldb::storage {
 
-BlockCache::BlockCache(std::size_t capacity_bytes, rt::EpochDomain& epochs) : capacity_(capacity_bytes), epochs_(epochs) {}
+BlockCache::BlockCache(std::size_t capacity_bytes, rt::EpochDomain& epochs, std::size_t table_bytes)
+    : capacity_(capacity_bytes), table_bytes_(table_bytes), epochs_(epochs) {}
+
+std::size_t BlockCache::capacity() const {
+  const std::size_t loaded = loaded_bytes_.load(std::memory_order_relaxed);
+  return capacity_ - std::min(loaded > table_bytes_ ? loaded - table_bytes_ : 0, capacity_ / 8 * 7);
+}
 
 BlockCache::~BlockCache() {
   // Tables take their blocks out when they close, so there is nothing left; but what is must not leak.
@@ -61,7 +68,7 @@ void BlockCache::retire(const Block* block) {
 }
 
 void BlockCache::insert(Slot& slot, std::uint64_t place, const BlockPtr& block) {
-  const std::size_t limit = capacity_ / kShards;
+  const std::size_t limit = capacity() / kShards;
   if (charge(*block) > limit) return;
   Shard& shard = shard_of(place);
   std::vector<const Block*> victims;

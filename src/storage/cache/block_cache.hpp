@@ -20,7 +20,9 @@ class BlockCache {
  public:
   using Slot = rt::Atomic<const Block*>;
 
-  BlockCache(std::size_t capacity_bytes, rt::EpochDomain& epochs);
+  /// `table_bytes`: what the indexes and filters of open tables may take; what they take beyond it goes off the blocks' capacity,
+  /// up to seven eighths of that.
+  BlockCache(std::size_t capacity_bytes, rt::EpochDomain& epochs, std::size_t table_bytes = SIZE_MAX);
   ~BlockCache();
   BlockCache(const BlockCache&) = delete;
   BlockCache& operator=(const BlockCache&) = delete;
@@ -35,15 +37,19 @@ class BlockCache {
     }
     return block;
   }
-  /// Puts the block into an empty slot; does nothing when it is filled already or the block is too big. `place` chooses the shard: a
-  /// number that is always the same for the slot and spreads the blocks of a table.
+  /// Puts the block into an empty slot; does nothing when it is filled already or the block is too big. `place` chooses the
+  /// shard: a number that is always the same for the slot and spreads the blocks of a table.
   void insert(Slot& slot, std::uint64_t place, const BlockPtr& block);
+  /// Indexes and filters were loaded, or went away. Blocks make room as others are inserted.
+  void note_loaded(std::size_t bytes) { loaded_bytes_.fetch_add(bytes, std::memory_order_relaxed); }
+  void note_dropped(std::size_t bytes) { loaded_bytes_.fetch_sub(bytes, std::memory_order_relaxed); }
   /// The slot's table is closing.
   void remove(Slot& slot, std::uint64_t place);
 
   rt::EpochDomain& epochs() { return epochs_; }
   std::size_t memory_usage() const;
-  std::size_t capacity() const { return capacity_; }
+  /// What blocks may take at the moment.
+  std::size_t capacity() const;
   std::uint64_t insertions() const { return insertions_.load(std::memory_order_relaxed); }
   std::uint64_t evictions() const { return evictions_.load(std::memory_order_relaxed); }
 
@@ -71,7 +77,9 @@ class BlockCache {
   void retire(const Block* block);
 
   const std::size_t capacity_;
+  const std::size_t table_bytes_;
   rt::EpochDomain& epochs_;
+  rt::Atomic<std::size_t> loaded_bytes_{0};
   std::array<Shard, kShards> shards_;
   rt::Atomic<std::uint64_t> insertions_{0};
   rt::Atomic<std::uint64_t> evictions_{0};

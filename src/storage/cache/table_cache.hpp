@@ -18,7 +18,7 @@ class TableCache {
  public:
   struct Bounds {
     std::size_t tables;
-    std::size_t bytes;  ///< indexes and filters; checked when a table is opened
+    std::size_t bytes;  ///< indexes and filters; checked when a table is opened (BlockCache makes up for what is loaded later)
   };
   TableCache(FileSystem& fs, std::string directory, Bounds bounds, BlockCache& blocks);
 

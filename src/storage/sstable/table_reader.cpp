@@ -25,6 +25,7 @@ Result<std::shared_ptr<const TableReader>> TableReader::open(FileSystem& fs, con
 }
 
 TableReader::~TableReader() {
+  if (cache_ != nullptr) cache_->note_dropped(memory_usage());
   for (std::uint32_t i = 0; partitions_ && i < index_->size(); ++i) {
     const std::unique_ptr<const Partition> partition(partitions_[i].load(std::memory_order_acquire));
     if (partition == nullptr || cache_ == nullptr) continue;
@@ -47,9 +48,14 @@ Status TableReader::load() {
   LDB_ASSIGN_OR_RETURN(index_, read_block(footer_.index, Block::Use::kIndex));
   partitions_.reset(new rt::Atomic<const Partition*>[index_->size()]);
   if (footer_.tombstones.size != 0) LDB_TRY(load_tombstones(footer_.tombstones));
-  memory_usage_.store(sizeof(*this) + index_->memory_usage() + index_->size() * sizeof(rt::Atomic<const Partition*>) +
-                      (tombstones_ ? tombstones_->memory_usage() : 0) + (decompressor_ ? decompressor_->memory_usage() : 0));
+  grew(sizeof(*this) + index_->memory_usage() + index_->size() * sizeof(rt::Atomic<const Partition*>) +
+       (tombstones_ ? tombstones_->memory_usage() : 0) + (decompressor_ ? decompressor_->memory_usage() : 0));
   return {};
+}
+
+void TableReader::grew(std::size_t bytes) const {
+  memory_usage_.fetch_add(bytes, std::memory_order_relaxed);
+  if (cache_ != nullptr) cache_->note_loaded(bytes);
 }
 
 Status TableReader::load_dictionary(BlockHandle handle) {
@@ -147,7 +153,7 @@ Result<const TableReader::Partition*> TableReader::partition(std::uint32_t numbe
   const std::size_t bytes = made->memory_usage();
   const Partition* expected = nullptr;
   if (!partitions_[number].compare_exchange_strong(expected, made.get())) return expected;  // another thread was first
-  memory_usage_.fetch_add(bytes, std::memory_order_relaxed);
+  grew(bytes);
   return static_cast<const Partition*>(made.release());
 }
 

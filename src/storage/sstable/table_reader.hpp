@@ -81,6 +81,7 @@ class TableReader : public std::enable_shared_from_this<TableReader> {
   TableReader(std::string path, std::uint64_t number, std::unique_ptr<RandomAccessFile> file, BlockCache* cache)
       : path_(std::move(path)), number_(number), file_(std::move(file)), cache_(cache) {}
   Status load();
+  void grew(std::size_t bytes) const;
   Status load_dictionary(BlockHandle handle);
   Status load_tombstones(BlockHandle handle);
   Status damaged(std::uint64_t offset, const Status& cause) const;
