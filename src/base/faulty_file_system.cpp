@@ -140,7 +140,7 @@ Result<std::unique_ptr<WritableFile>> FaultyFileSystem::open_writable(const std:
   if (missing && mode == OpenMode::kExisting) return not_found("open for writing", path);
   LDB_TRY(state_->check_parent(name, "create"));
   if (!missing) LDB_TRY(state_->find_file(name, "open for writing").error());
-  const bool mutates = missing || (mode == OpenMode::kTruncate && !state_->names.visible().at(name)->size() != 0);
+  const bool mutates = missing || (mode == OpenMode::kTruncate && state_->names.visible().at(name)->size() != 0);
   if (mutates) {
     LDB_TRY(state_->change_names(FileOperation::kOpen, "open for writing", path, [&]() LDB_REQUIRES(state_->mutex) {
       if (missing) {

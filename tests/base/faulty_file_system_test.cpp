@@ -70,6 +70,24 @@ TEST_CASE("Unsynced writes are kept, lost and torn at sectors, in every combinat
   for (const char* event : {"file_crash", "file_kept_write", "file_lost_write", "file_torn_write"}) CHECK(events[event] > 0);
 }
 
+TEST_CASE("Opening for a new beginning empties a file, which a crash may undo") {
+  std::set<std::string> outcomes;
+  for (std::uint64_t seed = 0; seed < 50; ++seed) {
+    FaultyFileSystem fs(seed);
+    write_synced(fs, "/a", "old");
+    const std::uint64_t before = fs.mutations();
+    (void)open(fs, "/a");
+    CHECK(fs.mutations() == before + 1);
+    CHECK(fs.read_file("/a").value().empty());
+    (void)open(fs, "/a");  // nothing to do
+    CHECK(fs.mutations() == before + 1);
+    fs.crash();
+    fs.reboot();
+    outcomes.insert(fs.read_file("/a").value());
+  }
+  CHECK(outcomes == std::set<std::string>{"", "old"});
+}
+
 TEST_CASE("Names survive a crash once their directory was synced, otherwise some first part of the changes does") {
   std::set<std::string> outcomes;
   for (std::uint64_t seed = 0; seed < 200; ++seed) {
