@@ -9,10 +9,12 @@ using namespace ldb::test;
 
 namespace {
 
-// The thread sanitizer looks for races, and is slow; the other builds see every place.
+// Sanitizers are slow; the ordinary build sees every place.
 #if defined(__has_feature)
 #if __has_feature(thread_sanitizer)
-#define LDB_PLACE_STEP 5
+#define LDB_PLACE_STEP 8
+#elif __has_feature(address_sanitizer)
+#define LDB_PLACE_STEP 4
 #endif
 #endif
 #ifndef LDB_PLACE_STEP
