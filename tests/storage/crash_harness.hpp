@@ -8,6 +8,19 @@
 
 namespace ldb::test {
 
+// Of the places where something can go wrong. Sanitizers are slow; the ordinary build sees every one.
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define LDB_PLACE_STEP 8
+#elif __has_feature(address_sanitizer)
+#define LDB_PLACE_STEP 4
+#endif
+#endif
+#ifndef LDB_PLACE_STEP
+#define LDB_PLACE_STEP 1
+#endif
+inline constexpr std::uint64_t kPlaceStep = LDB_PLACE_STEP;
+
 class CrashHarness {
  public:
   /// `mapped`: what is not synced is stored through a mapping of the log; otherwise it is written.

@@ -9,19 +9,6 @@ using namespace ldb::test;
 
 namespace {
 
-// Sanitizers are slow; the ordinary build sees every place.
-#if defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define LDB_PLACE_STEP 8
-#elif __has_feature(address_sanitizer)
-#define LDB_PLACE_STEP 4
-#endif
-#endif
-#ifndef LDB_PLACE_STEP
-#define LDB_PLACE_STEP 1
-#endif
-constexpr std::uint64_t kStep = LDB_PLACE_STEP;
-
 struct Loss {
   WriteLoss writes;
   EntryLoss entries;
@@ -143,7 +130,7 @@ bool fault_run(FileOperation operation, std::uint64_t n, StatusCode code, bool m
 std::uint64_t fault_everywhere(FileOperation operation, StatusCode code, bool mapped) {
   std::uint64_t n = 1;
   // The number of reads and background operations varies a little from run to run, so a single miss is not the end.
-  for (int misses = 0; misses < 3; n += kStep) misses = fault_run(operation, n, code, mapped) ? 0 : misses + 1;
+  for (int misses = 0; misses < 3; n += kPlaceStep) misses = fault_run(operation, n, code, mapped) ? 0 : misses + 1;
   return n;
 }
 
@@ -158,7 +145,7 @@ TEST_CASE(
       const std::uint64_t mutations = power_run(seed, 0, loss, mapped);
       calls[mapped ? 1 : 0] = mutations;
       CHECK(mutations > 200);
-      for (std::uint64_t n = 1; n <= mutations; n += kStep) power_run(seed, n, loss, mapped);
+      for (std::uint64_t n = 1; n <= mutations; n += kPlaceStep) power_run(seed, n, loss, mapped);
     }
     CHECK(calls[1] + 50 < calls[0]);  // stores are no calls
   }
