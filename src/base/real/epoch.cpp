@@ -2,6 +2,7 @@
 // per thread and domain would have to be looked up).
 #include "base/rt/epoch.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <limits>
 
@@ -95,7 +96,9 @@ void EpochDomain::retire(void* object, void (*release)(void*)) {
 }
 
 void EpochDomain::collect() {
-  const std::uint64_t oldest = oldest_guard();
+  // Taken before the search: what others retire during it may be in the hands of a reader whose guard the search did not see.
+  const std::uint64_t begun = current_epoch.load(std::memory_order_seq_cst);
+  const std::uint64_t oldest = std::min(oldest_guard(), begun);
   std::deque<Retired> released;
   {
     MutexLock lock(mutex_);
