@@ -281,7 +281,7 @@ class LsmEngine final : public StorageEngine {
   rt::Atomic<Pressure> pressure_{Pressure::kNone};
   rt::Atomic<std::uint64_t> writes_under_pressure_{0};
   rt::Atomic<std::uint64_t> flush_progress_{0};  // bytes of waiting memtables that the flush under way has behind it
-  rt::Atomic<std::int64_t> stalled_since_{0};    // writers wait for the background; 0: they do not
+  rt::Atomic<std::int64_t> stalled_since_{0};    // 0: the listener was not told of a stall
 
   std::shared_ptr<const ReadState> read_state_ LDB_GUARDED_BY(mutex_);
   rt::Atomic<const ReadState*> fast_read_state_{nullptr};  // the same, for readers under a guard

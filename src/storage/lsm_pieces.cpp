@@ -4,6 +4,7 @@
 #include "storage/compaction/table_set_writer.hpp"
 #include "storage/file_names.hpp"
 #include "storage/iterator/merging_iterator.hpp"
+#include "storage/write_pacing.hpp"
 
 namespace ldb::storage {
 namespace {
@@ -13,7 +14,7 @@ namespace {
 /// processors.
 class GivingWay {
  public:
-  /// After `bytes` more were worked on. `in_a_hurry()`: writers wait for what this thread does; then the processor is kept.
+  /// After `bytes` more were worked on. `in_a_hurry()`: writers stand still until this is done; then the processor is kept.
   template <class Hurry>
   void now_and_then(std::size_t bytes, const Hurry& in_a_hurry) {
     constexpr std::size_t kLookBytes = 4096;  // some tens of microseconds
@@ -84,7 +85,7 @@ Status LsmEngine::write_piece(KeyPiece& piece, PieceInput input) {
     ++entries;
     const std::size_t size = merged->key().size() + merged->value().size();
     bytes += size;
-    giving_way.now_and_then(size, [&] { return stalled_since_.load(std::memory_order_relaxed) != 0; });
+    giving_way.now_and_then(size, [&] { return pace_of(backlog()).stop; });
     if (entries >= kStepEntries || bytes >= kStepBytes) {
       LDB_TRY(input.progress(entries));
       entries = bytes = 0;
