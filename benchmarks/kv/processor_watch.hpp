@@ -7,7 +7,8 @@
 namespace bench {
 
 /// Has the kernel note the time a thousand times a second on each processor, whatever runs there, system calls and idling
-/// included (perf_event_open, a software clock). Where there is no note for much longer, the processor was not run at all.
+/// included (perf_event_open, a software clock). Where there is no note for much longer, the processor was not run at all,
+/// or it idled and was woken late: so what it says is at most what the hypervisor took.
 /// One thread.
 class ProcessorWatch {
  public:
