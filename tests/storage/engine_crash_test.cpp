@@ -46,6 +46,16 @@ std::uint64_t crash_run(std::uint64_t seed, std::uint64_t crash_at, int batches,
   return mutations;
 }
 
+/// After a crash or a kill.
+void check_reopened(CrashHarness& run, bool power_loss) {
+  run.drop_engine();
+  run.fs().reboot();
+  const Status status = run.open();
+  INFO(status.to_string());
+  REQUIRE(status);
+  run.check(power_loss);
+}
+
 }  // namespace
 
 TEST_CASE("No acknowledged write is lost, and none is there in part, after power loss at any file operation") {
@@ -88,12 +98,7 @@ TEST_CASE("Crashes and kills lose nothing of a log that is mapped piece by piece
       } else {
         run.fs().kill();
       }
-      run.drop_engine();
-      run.fs().reboot();
-      const Status status = run.open();
-      INFO(status.to_string());
-      REQUIRE(status);
-      run.check(power_loss);
+      check_reopened(run, power_loss);
     }
   }
   CHECK(given_back.load() > 20);
@@ -107,12 +112,7 @@ TEST_CASE("kill -9 loses only what was written without a sync policy") {
     for (int round = 0; round < 4; ++round) {
       REQUIRE(run.write_load(60));
       run.fs().kill();
-      run.drop_engine();
-      run.fs().reboot();
-      const Status status = run.open();
-      INFO(status.to_string());
-      REQUIRE(status);
-      run.check(false);
+      check_reopened(run, false);
     }
   }
 }
