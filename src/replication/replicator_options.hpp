@@ -13,7 +13,7 @@ namespace ldb::replication {
 struct ReplicatorOptions {
   ApplierOptions applier;
   std::int64_t poll_ms = 1'000;          ///< a fetch without news is answered after this
-  std::int64_t answer_slack_ms = 2'000;  ///< an answer later than the poll by this is given up
+  std::int64_t answer_slack_ms = 2'000;  ///< an answer later than the poll by this is given up; longer after each that was
   std::int64_t retry_min_ms = 10;        ///< pause after a failed call, doubled up to the maximum
   std::int64_t retry_max_ms = 1'000;
   std::int64_t forward_holdoff_ms = 20;    ///< commits that a peer hears from their own node too are offered only after this

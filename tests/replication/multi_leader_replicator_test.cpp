@@ -201,6 +201,18 @@ TEST_CASE("A commit too large for a message is refused when it is made") {
   CHECK(cluster[1].get("x")->size() == 11 << 20);
 }
 
+TEST_CASE("Commits that take longer than the first timeouts arrive") {
+  replication::ReplicatorOptions options = quick();
+  options.poll_ms = 20;
+  options.answer_slack_ms = 20;
+  TestCluster cluster(2, options);
+  REQUIRE(cluster.converges());
+  cluster.network.set_answer_latency_ms(300);
+  REQUIRE(cluster[0].put("x", "1").is_ok());
+  REQUIRE(cluster.converges());
+  CHECK(cluster[1].get("x") == "1");
+}
+
 TEST_CASE("Status shows peers, what they acknowledged, and when they cannot be reached") {
   TestCluster cluster(2);
   REQUIRE(cluster[0].put("x", "1").is_ok());

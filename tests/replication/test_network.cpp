@@ -30,6 +30,7 @@ struct TestNetwork::State {
   bool stopping LDB_GUARDED_BY(mutex) = false;
   unsigned lost_percent LDB_GUARDED_BY(mutex) = 0;
   unsigned doubled_percent LDB_GUARDED_BY(mutex) = 0;
+  std::int64_t answer_latency_ms LDB_GUARDED_BY(mutex) = 0;
   Random random LDB_GUARDED_BY(mutex){1};
   rt::Thread thread;
 
@@ -105,7 +106,8 @@ struct TestNetwork::State {
     handler->handle(NodeId{from}, std::move(request), [self, id, from, to](Result<std::string> answer) {
       rt::MutexLock lock(self->mutex);
       if (self->cut.contains({to, from}) || self->random.below(100) < self->lost_percent) return;
-      self->schedule(rt::monotonic_ns(), [state = self.get(), id, answer] { state->complete(id, answer); });
+      const std::int64_t due_ns = rt::monotonic_ns() + self->answer_latency_ms * rt::kMillisecond;
+      self->schedule(due_ns, [state = self.get(), id, answer] { state->complete(id, answer); });
     });
   }
 };
@@ -190,6 +192,11 @@ void TestNetwork::set_faults(unsigned lost_percent, unsigned doubled_percent, st
   state_->lost_percent = lost_percent;
   state_->doubled_percent = doubled_percent;
   state_->random = Random(seed);
+}
+
+void TestNetwork::set_answer_latency_ms(std::int64_t latency_ms) {
+  rt::MutexLock lock(state_->mutex);
+  state_->answer_latency_ms = latency_ms;
 }
 
 void TestNetwork::set_hook(std::function<bool(const std::string&, const std::string&, const Request&)> hook) {

@@ -1,6 +1,7 @@
 // A network inside one test process: cuts by direction, delays, loss, and a hook on every request.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -24,6 +25,8 @@ class TestNetwork {
   void set_link(const std::string& a, const std::string& b, bool up);
   /// Of 100 messages, how many vanish without a trace, and how many arrive twice.
   void set_faults(unsigned lost_percent, unsigned doubled_percent, std::uint64_t seed);
+  /// How long answers are on their way. 0 at first.
+  void set_answer_latency_ms(std::int64_t latency_ms);
   /// Called on the network's thread before a request is handled; false: it vanishes.
   void set_hook(std::function<bool(const std::string& from, const std::string& to, const Request&)> hook);
   /// A request as if from `from`; waits for the answer.

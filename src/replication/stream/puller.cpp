@@ -11,6 +11,8 @@ namespace {
 constexpr std::int64_t kHelloTimeoutMs = 2'000;
 /// A peer that says "copy" is asked again so often, when this node has applied something since it asked.
 constexpr int kStaleAnswers = 3;
+/// With the slack of two seconds that is the default, the largest commit passes at 100 kB a second.
+constexpr std::int64_t kMaxPatience = 64;
 
 }  // namespace
 
@@ -141,12 +143,16 @@ Status Puller::fetch() {
   request.position = position_;
   request.max_bytes = replica_.options().answer_bytes;
   request.wait_ms = static_cast<std::uint64_t>(replica_.options().poll_ms);
-  auto answer =
-      ask<FetchAnswer>(RequestKind::kFetch, encode(request), replica_.options().poll_ms + replica_.options().answer_slack_ms);
+  const std::int64_t asked_ns = rt::monotonic_ns();
+  const std::int64_t slack_ms = patience_ * replica_.options().answer_slack_ms;
+  auto answer = ask<FetchAnswer>(RequestKind::kFetch, encode(request), replica_.options().poll_ms + slack_ms);
   if (!answer) {
+    if (answer.error().code() == StatusCode::kTimeout) patience_ = std::min(2 * patience_, kMaxPatience);
     replica_.call_failed(peer_.node, answer.error());
     return answer.error().with_context("fetch");
   }
+  // Less only when far less would have done: a stream of commits of one size is not asked for twice every other time.
+  if (rt::monotonic_ns() - asked_ns < slack_ms * rt::kMillisecond / 4) patience_ = std::max<std::int64_t>(patience_ / 2, 1);
   return take(std::move(*answer));
 }
 

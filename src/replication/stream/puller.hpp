@@ -14,7 +14,8 @@ namespace ldb::replication {
 
 /// One thread per peer: hello, then fetches as long polls; every answer is applied, synced once, and acknowledged by the next
 /// fetch. When the peer's log does not reach back far enough, it copies the peer's whole state. Whatever fails is repeated with
-/// growing pauses, for ever; the peer speaking up ends a pause.
+/// growing pauses, for ever; the peer speaking up ends a pause. Commits that did not come in time get twice the time when they
+/// are asked for again, so that also a slow link carries the largest one.
 class Puller {
  public:
   Puller(Replica& replica, PeerAddress peer);
@@ -71,8 +72,9 @@ class Puller {
   std::size_t held_from_ = 0;
   std::uint64_t held_epoch_ = 0;  ///< Replica::epoch() when they were asked for
   StreamPosition after_held_;
-  VersionVector asked_with_;  ///< applied, as the last fetch said
-  int stale_answers_ = 0;     ///< in a row
+  VersionVector asked_with_;   ///< applied, as the last fetch said
+  int stale_answers_ = 0;      ///< in a row
+  std::int64_t patience_ = 1;  ///< times the slack that the answer to a fetch gets: a large commit needs long on a slow link
   VersionVector durable_;
   Complaint complaint_;
   VersionVector peer_applied_;  ///< what the peer said it has, last
