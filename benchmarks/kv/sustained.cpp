@@ -52,7 +52,8 @@ struct Stall {
   double to = 0;
 };
 
-/// Longer ones are looked at; a fresh look at the clock after every put of any thread finds them all.
+/// Longer ones are looked at; a fresh look at the clock after every put of any thread finds them all. (One is found too long if a
+/// thread loses the processor between the clock and its note of a put that was finished in the midst of it.)
 constexpr double kLeastStall = 1e-3;  // seconds
 
 struct alignas(64) Worker {
@@ -76,7 +77,10 @@ void put_until(Shared& shared, Store& store, Worker& worker, const SustainedConf
   for (double before = now_s(); !shared.stop.load(std::memory_order_relaxed);) {
     store.put(Key(random() % config.entries), worker.values.next(), false);
     const double after = now_s();
-    const double last_finish = shared.last_finish.exchange(after, std::memory_order_relaxed);
+    // Never back: this thread may have lost the processor since it read the clock, and others have finished puts meanwhile.
+    double last_finish = shared.last_finish.load(std::memory_order_relaxed);
+    while (last_finish < after && !shared.last_finish.compare_exchange_weak(last_finish, after, std::memory_order_relaxed)) {
+    }
     if (after - last_finish > kLeastStall) {
       const std::lock_guard lock(worker.mutex);
       worker.stalls.push_back({last_finish, after});
