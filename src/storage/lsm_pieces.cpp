@@ -90,6 +90,7 @@ Status LsmEngine::write_piece(KeyPiece& piece, PieceInput input) {
       LDB_TRY(input.progress(entries));
       entries = bytes = 0;
       prepare_log();
+      log_->follow_writer();
     }
     const EntrySieve::Verdict verdict = sieve.judge(merged->key(), merged->tag(), merged->value());
     if (!verdict.keep) continue;

@@ -1,7 +1,7 @@
 #include "storage/wal/log.hpp"
 
 #include <algorithm>
-#include <cstring>
+#include <utility>
 
 #include "base/check.hpp"
 #include "base/coding.hpp"
@@ -10,7 +10,6 @@
 namespace ldb::storage {
 namespace {
 constexpr std::size_t kMaxRecyclable = 3;
-constexpr std::uint64_t kPage = 4096;
 }  // namespace
 
 std::string Log::segment_path(std::uint64_t number) const { return join_path(options_.directory, log_name(number)); }
@@ -34,6 +33,7 @@ Result<std::unique_ptr<Log>> Log::open(Options options, LogState state) {
     log->ends_.push_back(size);
   }
   log->segments_.assign(state.segments.begin(), state.segments.end());
+  log->window_ = log->current_.window;
   log->written_ = log->synced_ = state.tail;
   log->begin_ = log->released_ = state.begin;
   return log;
@@ -77,9 +77,14 @@ Status Log::continue_segment(LogPosition tail) {
   LDB_TRY(file->truncate(tail.offset));
   LDB_TRY(file->preallocate(std::max<std::uint64_t>(options_.segment_bytes, tail.offset)));
   LDB_TRY(file->sync());
-  current_ = {tail.segment, decoded->generation, std::move(file), nullptr, 0, 0};
-  if (options_.map) current_.mapping = current_.file->map(options_.segment_bytes);
+  current_ = {tail.segment, decoded->generation, std::move(file), nullptr};
+  current_.window = map(*current_.file);
   return {};
+}
+
+std::shared_ptr<LogWindow> Log::map(WritableFile& file) const {
+  auto mapping = options_.map ? file.map(options_.segment_bytes) : nullptr;
+  return mapping ? std::make_shared<LogWindow>(std::move(mapping), options_.segment_bytes) : nullptr;
 }
 
 Result<Log::Segment> Log::create_segment(std::uint64_t number) {
@@ -111,7 +116,7 @@ Result<Log::Segment> Log::create_segment(std::uint64_t number) {
     (void)fs.remove(old_path);
     return status.with_context("create log segment " + log_name(number));
   }
-  if (options_.map) segment.mapping = segment.file->map(options_.segment_bytes);
+  segment.window = map(*segment.file);
   return segment;
 }
 
@@ -133,6 +138,23 @@ Status Log::prepare_next() {
 bool Log::wants_next() const {
   rt::MutexLock lock(mutex_);
   return !prepared_.file && written_.offset > next_wanted_at();
+}
+
+void Log::follow_writer() {
+  std::shared_ptr<LogWindow> last;
+  std::shared_ptr<LogWindow> current;
+  std::shared_ptr<LogWindow> next;
+  std::uint64_t stored = 0;
+  {
+    rt::MutexLock lock(mutex_);
+    last.swap(last_window_);
+    current = window_;
+    next = prepared_.window;
+    stored = written_.offset;
+  }
+  if (!current) return;
+  current->follow(stored);
+  if (next && current->in_use(stored)) next->begin();
 }
 
 void Log::encode(RecordType type, std::uint8_t flags, std::uint64_t sequence, std::uint64_t body_checksum,
@@ -173,15 +195,17 @@ Status Log::change_segment() {
   put_u64(body, current_.number + 1);
   encode(RecordType::kSeal, 0, 0, record_body_checksum(body), body);
   LDB_TRY(write_out());
-  current_.mapping = nullptr;
+  std::shared_ptr<LogWindow> older;  // nobody else unmapped it
   {
     // In one step: prepare_next() must not make a second segment of the same number, and a sync that sees the new segment must
     // find this one among those before it. Not under sync_mutex_: writers would wait for a sync of the background.
     rt::MutexLock lock(mutex_);
     LDB_CHECK(prepared_.number == current_.number + 1);
     unsynced_.push_back({current_.number, offset_, std::move(current_.file)});
+    older = std::exchange(last_window_, std::move(current_.window));
     current_ = std::move(prepared_);
     prepared_ = Segment();
+    window_ = current_.window;
     ends_.push_back(offset_);
     segments_.push_back(current_.number);
     written_ = {current_.number, kSegmentHeaderBytes};
@@ -190,25 +214,11 @@ Status Log::change_segment() {
   return {};
 }
 
-void Log::announce(std::uint64_t end) {
-  constexpr std::uint64_t kAhead = 128 << 10;
-  constexpr std::uint64_t kBehind = 128 << 10;  // unmapping may be slow under a hypervisor; all writers wait for it
-  const std::uint64_t from = std::max(current_.announced, buffer_offset_ / kPage * kPage);
-  const std::uint64_t to = std::min((end / kAhead + 1) * kAhead, options_.segment_bytes / kPage * kPage);
-  if (from < to) current_.mapping->will_store(from, static_cast<std::size_t>(to - from));
-  current_.announced = std::max(to, end);
-  if (const std::uint64_t stored = buffer_offset_ / kPage * kPage; stored >= current_.given_back + kBehind) {
-    current_.mapping->have_stored(current_.given_back, static_cast<std::size_t>(stored - current_.given_back));
-    current_.given_back = stored;
-  }
-}
-
 Status Log::write_buffer(bool may_map) {
   LDB_TRY(poisoned());
   if (buffer_.empty()) return {};
-  if (const std::uint64_t end = buffer_offset_ + buffer_.size(); may_map && current_.mapping && end <= options_.segment_bytes) {
-    if (end > current_.announced) announce(end);
-    std::memcpy(current_.mapping->data() + buffer_offset_, buffer_.data(), buffer_.size());
+  if (const std::uint64_t end = buffer_offset_ + buffer_.size(); may_map && current_.window && end <= options_.segment_bytes) {
+    current_.window->store(buffer_offset_, buffer_);
   } else if (Status status = current_.file->write_at(buffer_offset_, buffer_); !status) {
     return poison(status);
   }
@@ -283,7 +293,11 @@ Status Log::close() {
     status = append(RecordType::kMark, 0, 0, record_body_checksum({}), {});
     if (status) status = sync();
   }
-  current_.mapping = nullptr;
+  current_.window = nullptr;  // what is truncated may not be mapped
+  {
+    rt::MutexLock lock(mutex_);
+    window_ = last_window_ = nullptr;
+  }
   if (status) status = current_.file->truncate(offset_);  // gives the preallocated space back
   if (current_.file) {
     const Status closing = current_.file->close();

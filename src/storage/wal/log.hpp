@@ -10,6 +10,7 @@
 #include "ldb/file_system.hpp"
 #include "ldb/log_sink.hpp"
 #include "storage/wal/log_format.hpp"
+#include "storage/wal/log_window.hpp"
 
 namespace ldb::storage {
 
@@ -61,6 +62,8 @@ class Log {
   Status prepare_next();
   bool wants_next() const;  ///< the current segment is used beyond next_wanted_at() and no next one is ready
   std::uint64_t next_wanted_at() const { return options_.segment_bytes / 4; }
+  /// Spares the writer work on the memory through which it stores, if called often enough while it writes.
+  void follow_writer();
 
   LogPosition synced_end() const;
   /// The same for who copies the log: never right behind a seal, which needs the segment that it names.
@@ -96,9 +99,7 @@ class Log {
     std::uint64_t number = 0;
     std::uint64_t generation = 0;
     std::unique_ptr<WritableFile> file;
-    std::unique_ptr<FileMapping> mapping;  ///< of segment_bytes; may be null
-    std::uint64_t announced = 0;           ///< end of what the mapping was told will be stored to
-    std::uint64_t given_back = 0;          ///< end of what the mapping was told has been stored to
+    std::shared_ptr<LogWindow> window;  ///< of segment_bytes; may be null
   };
   struct Unsynced {
     std::uint64_t number = 0;
@@ -113,8 +114,7 @@ class Log {
   Status sync_recovered(const LogState& state);
   Result<Segment> create_segment(std::uint64_t number);
   Status change_segment();
-  /// Has the mapping ready for stores up to `end` and some way ahead, and gives back what is far behind.
-  void announce(std::uint64_t end);
+  std::shared_ptr<LogWindow> map(WritableFile& file) const;
   /// `may_map`: a sync of what is stored through a mapping takes longer than one of what is written by a call.
   Status write_buffer(bool may_map);
   void encode(RecordType type, std::uint8_t flags, std::uint64_t sequence, std::uint64_t body_checksum, std::string_view body);
@@ -142,9 +142,11 @@ class Log {
 
   mutable rt::Mutex mutex_;
   Segment prepared_ LDB_GUARDED_BY(mutex_);
-  std::deque<Unsynced> unsynced_ LDB_GUARDED_BY(mutex_);       // ascending; the writer adds, who holds sync_mutex_ takes out
-  std::deque<std::uint64_t> segments_ LDB_GUARDED_BY(mutex_);  // ascending; the last is current
-  std::deque<std::uint64_t> ends_ LDB_GUARDED_BY(mutex_);      // where each of them ends, for all but the last
+  std::shared_ptr<LogWindow> window_ LDB_GUARDED_BY(mutex_);       // of current_
+  std::shared_ptr<LogWindow> last_window_ LDB_GUARDED_BY(mutex_);  // of the segment before it, to be unmapped by somebody
+  std::deque<Unsynced> unsynced_ LDB_GUARDED_BY(mutex_);           // ascending; the writer adds, who holds sync_mutex_ takes out
+  std::deque<std::uint64_t> segments_ LDB_GUARDED_BY(mutex_);      // ascending; the last is current
+  std::deque<std::uint64_t> ends_ LDB_GUARDED_BY(mutex_);          // where each of them ends, for all but the last
   std::vector<std::string> recyclable_ LDB_GUARDED_BY(mutex_);
   LogPosition written_ LDB_GUARDED_BY(mutex_);
   LogPosition synced_ LDB_GUARDED_BY(mutex_);

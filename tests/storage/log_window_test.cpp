@@ -1,0 +1,111 @@
+#include "storage/wal/log_window.hpp"
+
+#include <algorithm>
+#include <catch2/catch.hpp>
+#include <string>
+#include <vector>
+
+namespace ldb::storage {
+namespace {
+
+constexpr std::uint64_t kPage = 4096;
+
+/// Keeps, page by page, what it was told, and fails when a store would not be seen.
+class TestMapping final : public FileMapping {
+ public:
+  struct Calls {
+    std::uint64_t brought_in = 0;
+    std::uint64_t given_back = 0;
+    std::uint64_t end_in = 0;     ///< of all that was brought in
+    std::uint64_t end_given = 0;  ///< of all that was given back
+  };
+  TestMapping(std::uint64_t size, Calls& calls) : bytes_(size), calls_(calls) {}
+  char* data() override { return bytes_.data(); }
+  void will_store(std::uint64_t offset, std::size_t size) override {
+    CHECK(offset % kPage == 0);
+    REQUIRE(offset + size <= bytes_.size());
+    CHECK(offset == calls_.end_in);
+    ++calls_.brought_in;
+    calls_.end_in = offset + size;
+  }
+  void have_stored(std::uint64_t offset, std::size_t size) override {
+    CHECK(offset == calls_.end_given);
+    CHECK(size % kPage == 0);
+    ++calls_.given_back;
+    calls_.end_given = offset + size;
+  }
+
+ private:
+  std::vector<char> bytes_;
+  Calls& calls_;
+};
+
+struct Fixture {
+  explicit Fixture(std::uint64_t size_in) : size(size_in) {
+    auto mapping = std::make_unique<TestMapping>(size, calls);
+    data = mapping->data();
+    window = std::make_unique<LogWindow>(std::move(mapping), size);
+  }
+  void store(std::uint64_t bytes) {
+    window->store(stored, std::string(bytes, static_cast<char>('a' + stored % 26)));
+    CHECK(data[stored] == static_cast<char>('a' + stored % 26));
+    stored += bytes;
+    // What was stored to was in memory, unless at the very end, and nothing is given back that the writer may still touch.
+    CHECK(calls.end_in >= std::min(stored, size / kPage * kPage));
+    CHECK(calls.end_given <= stored);
+  }
+  const std::uint64_t size;
+  TestMapping::Calls calls;
+  char* data = nullptr;
+  std::unique_ptr<LogWindow> window;
+  std::uint64_t stored = 0;
+};
+
+}  // namespace
+
+TEST_CASE("A writer alone brings memory in ahead and gives it back behind") {
+  Fixture log(4 << 20);
+  while (log.stored + 1000 <= log.size) {
+    log.store(1000);
+    CHECK(log.calls.end_in - log.calls.end_given <= 1 << 20);
+  }
+  CHECK(log.calls.end_in == log.size);
+  CHECK(log.calls.brought_in <= 40);
+  CHECK(log.calls.given_back >= 10);
+}
+
+TEST_CASE("A writer that is followed does no work on the memory") {
+  Fixture log(4 << 20);
+  log.window->begin();
+  while (log.stored + 1000 <= log.size) {
+    const auto before = log.calls;
+    log.store(1000);
+    CHECK(log.calls.brought_in == before.brought_in);
+    CHECK(log.calls.given_back == before.given_back);
+    if (log.stored / 1000 % 100 == 0) log.window->follow(log.stored);
+    CHECK(log.calls.end_in - log.calls.end_given <= 1 << 20);
+  }
+  CHECK(log.calls.end_in == log.size);
+}
+
+TEST_CASE("Nobody follows a writer that does not store through the window") {
+  Fixture log(1 << 20);
+  log.window->follow(0);
+  log.window->follow(600'000);
+  CHECK_FALSE(log.window->in_use(0));
+  CHECK(log.calls.brought_in == 0);
+  log.store(100);
+  CHECK(log.window->in_use(log.stored));
+  CHECK(log.calls.brought_in == 1);
+  log.window->follow(900'000);  // it went on by calls
+  CHECK(log.calls.brought_in == 1);
+  CHECK(log.calls.given_back == 0);
+}
+
+TEST_CASE("A window need not end with a page") {
+  Fixture log(3 * kPage + 100);
+  while (log.stored < log.size) log.store(std::min<std::uint64_t>(50, log.size - log.stored));
+  CHECK(log.calls.end_in == 3 * kPage);
+}
+
+}  // namespace ldb::storage
