@@ -69,7 +69,7 @@ struct alignas(64) Worker {
 
 struct Shared {
   std::atomic<bool> stop{false};
-  alignas(64) std::atomic<double> last_finish{0};
+  alignas(64) std::atomic<double> last_finish{0};  // 0: the threads are being started
 };
 
 void put_until(Shared& shared, Store& store, Worker& worker, const SustainedConfig& config) {
@@ -81,7 +81,7 @@ void put_until(Shared& shared, Store& store, Worker& worker, const SustainedConf
     double last_finish = shared.last_finish.load(std::memory_order_relaxed);
     while (last_finish < after && !shared.last_finish.compare_exchange_weak(last_finish, after, std::memory_order_relaxed)) {
     }
-    if (after - last_finish > kLeastStall) {
+    if (last_finish != 0 && after - last_finish > kLeastStall) {
       const std::lock_guard lock(worker.mutex);
       worker.stalls.push_back({last_finish, after});
     }
@@ -125,7 +125,6 @@ SustainedResult run_sustained(const std::string& engine, Store& store, const Sus
   Shared shared;
   const double cpu = cpu_s();
   const double start = now_s();
-  shared.last_finish = start;
   for (Worker& worker : workers) threads.emplace_back([&] { put_until(shared, store, worker, config); });
   std::uint64_t done_at_line = 0;
   double last_line = start;

@@ -3,35 +3,11 @@
 
 #include "storage/compaction/table_set_writer.hpp"
 #include "storage/file_names.hpp"
+#include "storage/giving_way.hpp"
 #include "storage/iterator/merging_iterator.hpp"
 #include "storage/write_pacing.hpp"
 
 namespace ldb::storage {
-namespace {
-
-/// Lets threads that wait for this processor have it about once in a millisecond. Otherwise a writer that leads others would wait
-/// for the end of a time slice, several milliseconds, with all of them behind it, wherever there are more busy threads than
-/// processors.
-class GivingWay {
- public:
-  /// After `bytes` more were worked on. `in_a_hurry()`: writers stand still until this is done; then the processor is kept.
-  template <class Hurry>
-  void now_and_then(std::size_t bytes, const Hurry& in_a_hurry) {
-    constexpr std::size_t kLookBytes = 4096;  // some tens of microseconds
-    bytes_ += bytes;
-    if (bytes_ < kLookBytes) return;
-    bytes_ = 0;
-    if (rt::monotonic_ns() < next_at_ns_) return;
-    if (!in_a_hurry()) rt::yield();
-    next_at_ns_ = rt::monotonic_ns() + rt::kMillisecond;
-  }
-
- private:
-  std::size_t bytes_ = 0;
-  std::int64_t next_at_ns_ = rt::monotonic_ns() + rt::kMillisecond;
-};
-
-}  // namespace
 
 Status LsmEngine::write_pieces(TaskPriority priority, const std::vector<std::string>& cuts, PiecewiseJob::Work work, int level,
                                VersionEdit& edit) {
@@ -79,7 +55,7 @@ Status LsmEngine::write_piece(KeyPiece& piece, PieceInput input) {
   const auto merged = new_merging_iterator(std::move(input.sources));
   std::uint64_t entries = 0;
   std::uint64_t bytes = 0;
-  GivingWay giving_way;
+  GivingWay giving_way(published_);
   for (piece.lower ? merged->seek(*piece.lower, kFirstTag) : merged->seek_to_first(); merged->valid(); merged->next()) {
     if (piece.upper && merged->key() >= *piece.upper) break;
     ++entries;
