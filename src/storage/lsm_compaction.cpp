@@ -1,6 +1,7 @@
 // Compaction: what is merged, and when.
 #include <algorithm>
 
+#include "storage/compaction/compaction_cuts.hpp"
 #include "storage/iterator/level_iterator.hpp"
 #include "storage/lsm_pieces.hpp"
 
@@ -17,31 +18,6 @@ void set_busy(const CompactionJob& job, bool busy) {
   for (const auto* tables : {&job.inputs, &job.below}) {
     for (const TablePtr& table : *tables) table->being_compacted = busy;
   }
-}
-
-/// Keys that cut the job into at most `most` pieces of about the same size.
-std::vector<std::string> find_cuts(const CompactionJob& job, std::uint64_t piece_bytes, unsigned most) {
-  std::vector<std::pair<std::string, std::uint64_t>> starts;  // of each table, with its size
-  std::uint64_t total = 0;
-  for (const auto* tables : {&job.inputs, &job.below}) {
-    for (const TablePtr& table : *tables) {
-      starts.emplace_back(table->meta.smallest, table->meta.file_size);
-      total += table->meta.file_size;
-    }
-  }
-  const std::uint64_t pieces = std::min<std::uint64_t>(most, total / std::max<std::uint64_t>(piece_bytes, 1));
-  std::vector<std::string> cuts;
-  if (pieces < 2) return cuts;
-  std::sort(starts.begin(), starts.end());
-  std::uint64_t before = 0;
-  for (const auto& [key, bytes] : starts) {
-    // Many tables of level 0 begin at nearly the same key; a cut there would leave an empty piece.
-    if (before >= total * (cuts.size() + 1) / pieces && key != starts.front().first && (cuts.empty() || cuts.back() != key)) {
-      cuts.push_back(key);
-    }
-    before += bytes;
-  }
-  return cuts;
 }
 
 }  // namespace
@@ -106,10 +82,11 @@ struct LsmEngine::Compaction {
 Status LsmEngine::write_compaction(const CompactionJob& job, VersionEdit& edit) {
   Compaction compaction{job, nullptr, nullptr, {}, nullptr};
   std::vector<RangeTombstone> raw;
+  std::vector<KeyAnchor> anchors;
   for (const auto* tables : {&job.inputs, &job.below}) {
     for (const TablePtr& table : *tables) {
-      if (table->meta.range_tombstones == 0) continue;
       LDB_ASSIGN_OR_RETURN(const auto reader, table_cache_.find(table));
+      reader->append_anchors(anchors);
       if (reader->tombstones()) reader->tombstones()->append_to(raw);
     }
   }
@@ -121,7 +98,7 @@ Status LsmEngine::write_compaction(const CompactionJob& job, VersionEdit& edit) 
   }
   compaction.views = views_.list(published_);
   return write_pieces(
-      TaskPriority::kLow, find_cuts(job, target_table_bytes(), options_.max_subcompactions),
+      TaskPriority::kLow, find_cuts(std::move(anchors), target_table_bytes() / 4, options_.max_subcompactions),
       [this, &compaction](KeyPiece& piece) { return compact_piece(compaction, piece); }, job.output_level, edit);
 }
 

@@ -28,7 +28,7 @@ std::size_t common_prefix(std::string_view a, std::string_view b) {
 }
 
 bool has_prefix(const MemtableTree::Node& node, std::string_view key) {
-  return node.skip == 0 || (key.size() >= node.skip && std::memcmp(key.data(), node.prefix, node.skip) == 0);
+  return node.skip == 0 || (key.size() >= node.skip && std::memcmp(key.data(), node.prefix(), node.skip) == 0);
 }
 
 }  // namespace
@@ -74,7 +74,7 @@ MemtableTree::Place MemtableTree::search(const Node& node, std::uint64_t order, 
   const unsigned first = node.leaf ? 0 : 1;  // the first bound of an inner node does not count
   if (node.skip > 0) {
     const std::size_t shared = std::min<std::size_t>(node.skip, key.size());
-    const int side = std::memcmp(key.data(), node.prefix, shared);
+    const int side = std::memcmp(key.data(), node.prefix(), shared);
     if (side < 0 || (side == 0 && key.size() < node.skip)) return {first, false};
     if (side > 0) return {count, false};
   }
@@ -203,12 +203,13 @@ N* MemtableTree::new_node(const Item* items, unsigned count, std::size_t most_sh
   N* const node = new (arena_.allocate_line(sizeof(N))) N;
   node->leaf = std::is_same_v<N, Leaf>;
   node->skip = 0;
-  node->prefix = nullptr;
+  node->long_prefix = nullptr;
   if (count > 0) {
     const std::string_view first = items[std::is_same_v<N, Inner> ? 1 : 0].key->key();
     const std::size_t shared = std::min(most_shared, common_prefix(first, items[count - 1].key->key()));
     node->skip = static_cast<std::uint32_t>(shared - std::min(shared, kPrefixSlack));
-    node->prefix = first.data();
+    node->long_prefix = first.data();
+    std::memcpy(node->short_prefix, first.data(), std::min<std::size_t>(node->skip, Node::kShortPrefix));
   }
   std::uint64_t order = count;
   for (unsigned i = 0; i < count; ++i) {

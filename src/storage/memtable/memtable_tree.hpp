@@ -58,9 +58,12 @@ class MemtableTree {
     rt::Atomic<std::uint64_t> order;  ///< lowest four bits: count; then the slot of each key, smallest first, four bits each
     std::uint64_t heads[kFanOut];     ///< by slot
     rt::Atomic<const void*> slots[kFanOut];  ///< leaf: the newest entry of the key; inner node: the child
-    const char* prefix;                      ///< of `skip` bytes
+    static constexpr std::size_t kShortPrefix = 16;
+    const char* long_prefix;          ///< of `skip` bytes, in a key; of a longer one than fits here
+    char short_prefix[kShortPrefix];  ///< of `skip` bytes: to look into a key would be another cache miss on every level
     std::uint32_t skip;
     bool leaf;
+    const char* prefix() const { return skip <= kShortPrefix ? short_prefix : long_prefix; }
   };
   struct Leaf : Node {
     rt::Atomic<Leaf*> previous;

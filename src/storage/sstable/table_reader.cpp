@@ -219,6 +219,22 @@ std::uint64_t TableReader::approximate_offset(std::string_view key) const {
   return (*p)->offsets[(*p)->index->lower_bound(key, kFirstTag)];
 }
 
+void TableReader::append_anchors(std::vector<KeyAnchor>& anchors) const {
+  std::uint64_t start = 0;
+  BlockIterator index(index_);
+  index.seek_to_first();
+  while (index.valid()) {
+    std::string key(index.key());
+    index.next();
+    // A damaged place is found by whoever reads the partition.
+    PartitionHandle next;
+    const bool more = index.valid() && get_partition(index.value(), file_size_ - kFooterBytes, next);
+    const std::uint64_t end = std::max(start, more ? next.start : footer_.index.offset);
+    anchors.push_back({std::move(key), end - start});
+    start = end;
+  }
+}
+
 void TableReader::visit_blocks(const std::function<void(const BlockInfo&)>& visit) const {
   for (std::uint32_t number = 0; number < index_->size(); ++number) {
     BlockInfo info;

@@ -13,6 +13,7 @@
 #include "storage/range_tombstone.hpp"
 #include "storage/sstable/bloom_filter.hpp"
 #include "storage/sstable/compression.hpp"
+#include "storage/sstable/key_anchor.hpp"
 #include "storage/sstable/scratch_buffer.hpp"
 #include "storage/sstable/table_format.hpp"
 
@@ -39,6 +40,8 @@ class TableReader : public std::enable_shared_from_this<TableReader> {
   std::unique_ptr<InternalIterator> iterate(bool fill_cache = true) const;
   /// Where in the file the key would stand.
   std::uint64_t approximate_offset(std::string_view key) const;
+  /// One for each mebibyte or so of entries (before compression); reads nothing.
+  void append_anchors(std::vector<KeyAnchor>& anchors) const;
   Result<std::vector<std::pair<std::string, std::string>>> properties() const;
   /// For tools that want to see as much as can be seen of a damaged table.
   struct BlockInfo {
