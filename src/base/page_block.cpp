@@ -2,6 +2,7 @@
 
 #include <sys/mman.h>
 
+#include <cstdint>
 #include <new>
 
 #include "base/forbidden_memory.hpp"
@@ -9,9 +10,19 @@
 namespace ldb {
 
 PageBlock::PageBlock(std::size_t size) : size_(size) {
-  void* const data = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  // Pages of 2 MiB are cheaper to map and to find, if the block can be made of them; they must be aligned.
+  constexpr std::size_t kHugePage = 2 << 20;
+  const bool huge = size % kHugePage == 0;
+  const std::size_t slack = huge ? kHugePage : 0;
+  void* const data = ::mmap(nullptr, size + slack, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (data == MAP_FAILED) throw std::bad_alloc();
   data_ = static_cast<char*>(data);
+  if (!huge) return;
+  const std::size_t before = -reinterpret_cast<std::uintptr_t>(data_) % kHugePage;
+  if (before > 0) ::munmap(data_, before);
+  data_ += before;
+  if (before < slack) ::munmap(data_ + size, slack - before);
+  (void)::madvise(data_, size, MADV_HUGEPAGE);
 }
 
 PageBlock::~PageBlock() {

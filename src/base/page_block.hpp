@@ -7,7 +7,7 @@
 namespace ldb {
 
 /// Zeroed pages that go back to the system when they are freed, whatever was allocated meanwhile; an allocator keeps big blocks
-/// that stand among small ones. For sizes of many pages. Move only.
+/// that stand among small ones. For sizes of many pages; what can be made of huge ones is, where the system allows. Move only.
 class PageBlock {
  public:
   /// Throws std::bad_alloc.

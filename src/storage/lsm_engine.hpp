@@ -253,7 +253,9 @@ class LsmEngine final : public StorageEngine {
   std::uint64_t upkeep_asked_for_ = 0;  // log segment whose successor was asked for
 
   // The tree.
-  const std::shared_ptr<BlockPool> memtable_blocks_ = std::make_shared<BlockPool>(options_.memtable_bytes);
+  const std::shared_ptr<BlockPool> memtable_blocks_ = std::make_shared<BlockPool>(
+      options_.memtable_bytes,
+      options_.memtable_bytes >= 16 * BlockPool::kLargeBlockBytes ? BlockPool::kLargeBlockBytes : BlockPool::kBlockBytes);
   rt::Mutex ingest_mutex_;      // one ingestion at a time; before all others
   rt::Mutex checkpoint_mutex_;  // likewise
   rt::Mutex manifest_mutex_;    // held while an edit is written

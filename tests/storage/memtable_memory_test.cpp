@@ -51,6 +51,19 @@ TEST_CASE("The pool keeps no more than it was told, and says what it keeps") {
   CHECK(pool->memory_usage() == 0);
 }
 
+TEST_CASE("Large blocks begin at huge pages and are handed on, too") {
+  constexpr std::size_t kLarge = BlockPool::kLargeBlockBytes;
+  const auto pool = std::make_shared<BlockPool>(8 * kLarge, kLarge);
+  fill_an_arena(pool, 6 * kLarge);
+  CHECK(pool->memory_usage() >= 4 * kLarge);
+  const std::vector<PageBlock> blocks = take(*pool, 4);
+  CHECK(used_before(blocks) == 4);
+  for (const PageBlock& block : take(*pool, 6)) {
+    CHECK(reinterpret_cast<std::uintptr_t>(block.data()) % kLarge == 0);
+    std::memset(block.data(), 'y', kLarge);
+  }
+}
+
 TEST_CASE("A small memtable and a piece larger than a block take nothing from the pool") {
   const auto pool = std::make_shared<BlockPool>(64 << 20);
   fill_an_arena(pool, 64 << 10);

@@ -13,13 +13,16 @@ namespace ldb::storage {
 class BlockPool {
  public:
   static constexpr std::size_t kBlockBytes = 256 << 10;
+  static constexpr std::size_t kLargeBlockBytes = 2 << 20;  ///< for memtables of many of them: a huge page
 
   /// `most_bytes`: what is kept free; the rest goes back to the system.
-  explicit BlockPool(std::size_t most_bytes) : most_(most_bytes / kBlockBytes) {}
+  explicit BlockPool(std::size_t most_bytes, std::size_t block_bytes = kBlockBytes)
+      : block_bytes_(block_bytes), most_(most_bytes / block_bytes) {}
 
+  std::size_t block_bytes() const { return block_bytes_; }
   PageBlock take() {
     rt::MutexLock lock(mutex_);
-    if (free_.empty()) return PageBlock(kBlockBytes);
+    if (free_.empty()) return PageBlock(block_bytes_);
     PageBlock block = std::move(free_.back());
     free_.pop_back();
     block.allow();
@@ -43,11 +46,12 @@ class BlockPool {
   /// Of the free blocks.
   std::size_t memory_usage() const {
     rt::MutexLock lock(mutex_);
-    return free_.size() * kBlockBytes;
+    return free_.size() * block_bytes_;
   }
 
  private:
-  const std::size_t most_;
+  const std::size_t block_bytes_;
+  const std::size_t most_;  ///< blocks
   mutable rt::Mutex mutex_;
   std::vector<PageBlock> free_ LDB_GUARDED_BY(mutex_);
 };
