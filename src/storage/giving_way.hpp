@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "base/rt/rt.hpp"
+#include "storage/write_pacing.hpp"
 
 namespace ldb::storage {
 
@@ -16,15 +17,16 @@ class GivingWay {
   /// `published`: the sequence of the last write.
   explicit GivingWay(const rt::Atomic<std::uint64_t>& published) : published_(published), seen_(published.load()) {}
 
-  /// After `bytes` more were worked on. `in_a_hurry()`: writers stand still until this is done; then the processor is kept.
-  template <class Hurry>
-  void now_and_then(std::size_t bytes, const Hurry& in_a_hurry) {
+  /// After `bytes` more were worked on. `pace()`: of writers. While they stand still until this is done the processor is kept.
+  template <class Pace>
+  void now_and_then(std::size_t bytes, const Pace& pace) {
     constexpr std::size_t kLookBytes = 4096;  // some tens of microseconds
     bytes_ += bytes;
     if (bytes_ < kLookBytes) return;
     bytes_ = 0;
     if (const std::int64_t now_ns = rt::monotonic_ns(); now_ns >= next_at_ns_) {
-      if (!in_a_hurry()) give_way(now_ns);
+      const WritePace now = pace();
+      if (!now.stop) give_way(now_ns, !now.stalled());
       next_at_ns_ = rt::monotonic_ns() + rt::kMillisecond;
     }
   }
@@ -32,13 +34,15 @@ class GivingWay {
  private:
   /// To yield is enough most of the time. But a scheduler that holds a long run against a thread (or what it took for one: the
   /// hypervisor had taken the processor away) goes on with this one all the same, unless it sleeps.
-  void give_way(std::int64_t now_ns) {
+  /// Not where writers pause all the time. (Writers that wait for a sync look stuck, too; that costs the background a tenth.)
+  void give_way(std::int64_t now_ns, bool may_sleep) {
     constexpr std::int64_t kRecently = 20 * rt::kMillisecond;  // there are writers
     constexpr std::int64_t kSleep = rt::kMillisecond / 10;
-    const bool stuck = published_.load(std::memory_order_relaxed) == seen_;
-    seen_ = published_.load(std::memory_order_relaxed);
+    const std::uint64_t published = published_.load(std::memory_order_relaxed);
+    const bool stuck = published == seen_;
+    seen_ = published;
     if (!stuck) moved_at_ns_ = now_ns;
-    if (stuck && now_ns < moved_at_ns_ + kRecently) {
+    if (stuck && may_sleep && now_ns < moved_at_ns_ + kRecently) {
       rt::sleep_for(kSleep);
     } else {
       rt::yield();

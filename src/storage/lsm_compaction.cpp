@@ -83,10 +83,13 @@ Status LsmEngine::write_compaction(const CompactionJob& job, VersionEdit& edit) 
   Compaction compaction{job, nullptr, nullptr, {}, nullptr};
   std::vector<RangeTombstone> raw;
   std::vector<KeyAnchor> anchors;
+  const std::uint64_t least_bytes = target_table_bytes() / 2;
+  const bool may_cut = options_.max_subcompactions > 1 && bytes_of(job.inputs) + bytes_of(job.below) >= 2 * least_bytes;
   for (const auto* tables : {&job.inputs, &job.below}) {
     for (const TablePtr& table : *tables) {
+      if (!may_cut && table->meta.range_tombstones == 0) continue;
       LDB_ASSIGN_OR_RETURN(const auto reader, table_cache_.find(table));
-      reader->append_anchors(anchors);
+      if (may_cut) reader->append_anchors(anchors);
       if (reader->tombstones()) reader->tombstones()->append_to(raw);
     }
   }
@@ -98,7 +101,7 @@ Status LsmEngine::write_compaction(const CompactionJob& job, VersionEdit& edit) 
   }
   compaction.views = views_.list(published_);
   return write_pieces(
-      TaskPriority::kLow, find_cuts(std::move(anchors), target_table_bytes() / 4, options_.max_subcompactions),
+      TaskPriority::kLow, find_cuts(std::move(anchors), least_bytes, options_.max_subcompactions),
       [this, &compaction](KeyPiece& piece) { return compact_piece(compaction, piece); }, job.output_level, edit);
 }
 

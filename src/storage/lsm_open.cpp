@@ -142,7 +142,7 @@ Status LsmEngine::replay(LogPosition at, const RecordHeader& header, std::string
   BatchReader batch(body, (header.flags & kRecordHasCommit) != 0);
   if (!batch.ok()) return Status(StatusCode::kCorruption, "undecodable batch");
   if (header.sequence + batch.sequences() > kMaxSequence) return Status(StatusCode::kCorruption, "impossible sequence");
-  if (active_->memory_usage() >= options_.memtable_bytes) {
+  if (active_->full(options_.memtable_bytes)) {
     auto state = std::make_shared<ReadState>(*read_state());
     state->immutables.insert(state->immutables.begin(), active_);
     active_ = std::make_shared<Memtable>(memtable_blocks_, at);

@@ -61,7 +61,7 @@ Status LsmEngine::write_piece(KeyPiece& piece, PieceInput input) {
     ++entries;
     const std::size_t size = merged->key().size() + merged->value().size();
     bytes += size;
-    giving_way.now_and_then(size, [&] { return pace_of(backlog()).stop; });
+    giving_way.now_and_then(size, [&] { return pace_of(backlog()); });
     if (entries >= kStepEntries || bytes >= kStepBytes) {
       LDB_TRY(input.progress(entries));
       entries = bytes = 0;

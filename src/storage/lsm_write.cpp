@@ -219,7 +219,7 @@ Status LsmEngine::make_room() {
     upkeep_wanted_ = true;
     schedule();
   }
-  const bool full = active_->memory_usage() >= options_.memtable_bytes;
+  const bool full = active_->full(options_.memtable_bytes);
   const bool old = position.segment >= active_->log_start().segment + kMaxUnflushedSegments;
   if (!full && !old) return {};
   LDB_TRY(log_->write_out());  // what is flushed must not be ahead of the log

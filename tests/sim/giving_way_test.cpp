@@ -9,7 +9,7 @@
 namespace ldb::sim {
 namespace {
 
-enum class Writers { kNone, kAtWork, kStarved, kStopped };
+enum class Writers { kNone, kAtWork, kStarved, kPaused, kStopped };
 
 /// Milliseconds that were slept in `work_ms` of work.
 double slept_ms(Writers writers, int work_ms) {
@@ -23,7 +23,12 @@ double slept_ms(Writers writers, int work_ms) {
       world.sleep_ns(rt::kMillisecond / 10);  // the work
       if (writers == Writers::kAtWork || (step < 10 && writers != Writers::kNone)) published.fetch_add(1);
       const std::int64_t before = world.now_ns();
-      giving_way.now_and_then(4096, [&] { return writers == Writers::kStopped; });
+      giving_way.now_and_then(4096, [&] {
+        storage::WritePace pace;
+        pace.stop = writers == Writers::kStopped;
+        if (writers == Writers::kPaused) pace.writes_per_pause = 4;
+        return pace;
+      });
       slept += static_cast<double>(world.now_ns() - before) / 1e6;
     }
   });
@@ -38,6 +43,7 @@ TEST_CASE("Background work sleeps only while writers are there and get nowhere")
   CHECK(slept_ms(Writers::kNone, 100) < 1);  // a hundred yields, which take some simulated microseconds
   CHECK(slept_ms(Writers::kAtWork, 100) < 1);
   CHECK(slept_ms(Writers::kStopped, 100) < 0.1);  // nothing at all
+  CHECK(slept_ms(Writers::kPaused, 15) < 0.2);
   const double starved = slept_ms(Writers::kStarved, 15);
   CHECK(starved > 1);
   CHECK(starved < 2);

@@ -31,6 +31,7 @@ class TestMapping final : public FileMapping {
   void have_stored(std::uint64_t offset, std::size_t size) override {
     CHECK(offset == calls_.end_given);
     CHECK(size % kPage == 0);
+    REQUIRE(offset + size <= bytes_.size());
     ++calls_.given_back;
     calls_.end_given = offset + size;
   }
@@ -100,6 +101,23 @@ TEST_CASE("Nobody follows a writer that does not store through the window") {
   log.window->follow(900'000);  // it went on by calls
   CHECK(log.calls.brought_in == 1);
   CHECK(log.calls.given_back == 0);
+}
+
+TEST_CASE("A writer that went over to calls is not followed, however slowly it goes on") {
+  Fixture log(1 << 20);
+  log.store(100);
+  for (std::uint64_t stored = 10'000; stored < log.size; stored += 10'000) log.window->follow(stored);
+  CHECK(log.calls.brought_in == 1);
+  CHECK(log.calls.given_back == 0);
+}
+
+TEST_CASE("Nothing is done beyond the end of a small window") {
+  Fixture log(64 << 10);
+  log.window->begin();
+  log.store(1000);
+  log.window->follow(300'000);  // the end of a record that was too large for it
+  CHECK(log.calls.end_in == log.size);
+  CHECK(log.calls.end_given <= log.size);
 }
 
 TEST_CASE("A window need not end with a page") {

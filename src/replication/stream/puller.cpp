@@ -133,6 +133,10 @@ Status Puller::hello() {
 }
 
 Status Puller::fetch() {
+  if (asked_in_vain_) {
+    LDB_TRY(hello());  // long waits are for peers that are there
+    asked_in_vain_ = false;
+  }
   held_epoch_ = replica_.epoch();
   FetchRequest request;
   request.from = replica_.identity();
@@ -147,12 +151,14 @@ Status Puller::fetch() {
   const std::int64_t slack_ms = patience_ * replica_.options().answer_slack_ms;
   auto answer = ask<FetchAnswer>(RequestKind::kFetch, encode(request), replica_.options().poll_ms + slack_ms);
   if (!answer) {
-    if (answer.error().code() == StatusCode::kTimeout) patience_ = std::min(2 * patience_, kMaxPatience);
+    asked_in_vain_ = answer.error().code() == StatusCode::kTimeout;
+    if (asked_in_vain_) patience_ = std::min(2 * patience_, kMaxPatience);
     replica_.call_failed(peer_.node, answer.error());
     return answer.error().with_context("fetch");
   }
   // Less only when far less would have done: a stream of commits of one size is not asked for twice every other time.
-  if (rt::monotonic_ns() - asked_ns < slack_ms * rt::kMillisecond / 4) patience_ = std::max<std::int64_t>(patience_ / 2, 1);
+  const std::int64_t took_ms = (rt::monotonic_ns() - asked_ns) / rt::kMillisecond;
+  if (took_ms < replica_.options().poll_ms + slack_ms / 4) patience_ = std::max<std::int64_t>(patience_ / 2, 1);
   return take(std::move(*answer));
 }
 

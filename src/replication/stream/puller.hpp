@@ -72,9 +72,10 @@ class Puller {
   std::size_t held_from_ = 0;
   std::uint64_t held_epoch_ = 0;  ///< Replica::epoch() when they were asked for
   StreamPosition after_held_;
-  VersionVector asked_with_;   ///< applied, as the last fetch said
-  int stale_answers_ = 0;      ///< in a row
-  std::int64_t patience_ = 1;  ///< times the slack that the answer to a fetch gets: a large commit needs long on a slow link
+  VersionVector asked_with_;    ///< applied, as the last fetch said
+  int stale_answers_ = 0;       ///< in a row
+  std::int64_t patience_ = 1;   ///< times the slack that the answer to a fetch gets: a large commit needs long on a slow link
+  bool asked_in_vain_ = false;  ///< the last fetch was not answered in time
   VersionVector durable_;
   Complaint complaint_;
   VersionVector peer_applied_;  ///< what the peer said it has, last

@@ -36,6 +36,8 @@ class Arena {
     return piece + (-reinterpret_cast<std::uintptr_t>(piece) & 63);
   }
   std::size_t memory_usage() const { return usage_.load(std::memory_order_relaxed); }
+  /// Of the thread that allocates: without what is left of the last block.
+  std::size_t used_bytes() const { return memory_usage() - left_; }
 
  private:
   char* allocate_slowly(std::size_t size);

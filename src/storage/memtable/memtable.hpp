@@ -1,6 +1,7 @@
 // Newest writes in memory: a tree of entries and a list of range tombstones.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <string_view>
 #include <vector>
@@ -38,6 +39,13 @@ class Memtable {
   std::vector<std::string_view> sample(std::size_t most) const;
 
   LogPosition log_start() const { return log_start_; }
+  /// Of the thread that writes: no room for more if it is to take `most_bytes`. A bit early, since blocks come by powers of two
+  /// and one more would hardly be used.
+  bool full(std::size_t most_bytes) const {
+    constexpr std::size_t kMostSlack = 16 << 10;
+    return arena_.used_bytes() + tombstone_bytes_.load(std::memory_order_relaxed) + std::min(kMostSlack, most_bytes / 64) >=
+           most_bytes;
+  }
   std::size_t memory_usage() const { return arena_.memory_usage() + tombstone_bytes_.load(std::memory_order_relaxed); }
   /// After the entries of a batch. Bare commits have no entries, but their place in the log and their sequence must be passed
   /// over by a flush all the same.

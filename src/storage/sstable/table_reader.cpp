@@ -220,18 +220,27 @@ std::uint64_t TableReader::approximate_offset(std::string_view key) const {
 }
 
 void TableReader::append_anchors(std::vector<KeyAnchor>& anchors) const {
+  constexpr std::uint32_t kFewPartitions = 8;
+  constexpr std::uint32_t kStepBlocks = 16;
   std::uint64_t start = 0;
+  const auto add = [&](std::string_view key, std::uint64_t end) {
+    anchors.push_back({std::string(key), std::max(start, end) - start});
+    start = std::max(start, end);
+  };
   BlockIterator index(index_);
-  index.seek_to_first();
-  while (index.valid()) {
-    std::string key(index.key());
-    index.next();
-    // A damaged place is found by whoever reads the partition.
+  for (index.seek_to_first(); index.valid(); index.next()) {
+    if (index_->size() < kFewPartitions) {
+      if (const auto p = partition(index.index())) {  // else a damaged place, which is found by whoever reads it
+        BlockIterator blocks((*p)->index);
+        for (blocks.seek_to_first(); blocks.valid(); blocks.next()) {
+          if (blocks.index() % kStepBlocks == kStepBlocks - 1) add(blocks.key(), (*p)->offsets[blocks.index() + 1]);
+        }
+      }
+    }
     PartitionHandle next;
-    const bool more = index.valid() && get_partition(index.value(), file_size_ - kFooterBytes, next);
-    const std::uint64_t end = std::max(start, more ? next.start : footer_.index.offset);
-    anchors.push_back({std::move(key), end - start});
-    start = end;
+    const bool more = index.index() + 1 < index_->size() &&
+                      get_partition(index_->entry(index.index() + 1).value, file_size_ - kFooterBytes, next);
+    add(index.key(), more ? next.start : footer_.index.offset);
   }
 }
 

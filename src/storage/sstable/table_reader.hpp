@@ -40,7 +40,7 @@ class TableReader : public std::enable_shared_from_this<TableReader> {
   std::unique_ptr<InternalIterator> iterate(bool fill_cache = true) const;
   /// Where in the file the key would stand.
   std::uint64_t approximate_offset(std::string_view key) const;
-  /// One for each mebibyte or so of entries (before compression); reads nothing.
+  /// One for each partition; of tables that have few of them, several of each, for which they are read.
   void append_anchors(std::vector<KeyAnchor>& anchors) const;
   Result<std::vector<std::pair<std::string, std::string>>> properties() const;
   /// For tools that want to see as much as can be seen of a damaged table.

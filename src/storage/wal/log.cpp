@@ -296,7 +296,7 @@ Status Log::close() {
   current_.window = nullptr;  // what is truncated may not be mapped
   {
     rt::MutexLock lock(mutex_);
-    window_ = last_window_ = nullptr;
+    window_ = last_window_ = prepared_.window = nullptr;
   }
   if (status) status = current_.file->truncate(offset_);  // gives the preallocated space back
   if (current_.file) {

@@ -25,6 +25,7 @@ void LogWindow::store(std::uint64_t offset, std::string_view bytes) {
   if (end > brought_in_.load(std::memory_order_relaxed)) bring_in(offset, end + kShortAhead);
   if (offset > given_back_.load(std::memory_order_relaxed) + kLongBehind) give_back(offset);
   std::memcpy(mapping_->data() + offset, bytes.data(), bytes.size());
+  stored_here_.store(end, std::memory_order_relaxed);
 }
 
 void LogWindow::follow(std::uint64_t stored) {
@@ -44,7 +45,7 @@ void LogWindow::bring_in(std::uint64_t from, std::uint64_t to) {
 
 void LogWindow::give_back(std::uint64_t stored) {
   const std::uint64_t from = given_back_.load(std::memory_order_relaxed);
-  const std::uint64_t to = stored / kPage * kPage;
+  const std::uint64_t to = std::min(stored, size_bytes_) / kPage * kPage;  // a large record may stand beyond the window
   if (from < to) mapping_->have_stored(from, static_cast<std::size_t>(to - from));
   raise(given_back_, to);
 }

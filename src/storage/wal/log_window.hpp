@@ -26,8 +26,11 @@ class LogWindow {
   void follow(std::uint64_t stored);
   /// Of any thread: the writer will soon begin here.
   void begin() { bring_in(0, kAhead); }
-  /// Was memory brought in beyond `stored`?
-  bool in_use(std::uint64_t stored) const { return brought_in_.load(std::memory_order_relaxed) > stored; }
+  /// Was what stands before `stored` stored through the window last?
+  bool in_use(std::uint64_t stored) const {
+    const std::uint64_t here = stored_here_.load(std::memory_order_relaxed);
+    return here > 0 && here >= stored;
+  }
 
  private:
   static constexpr std::uint64_t kAhead = 512 << 10;
@@ -41,6 +44,7 @@ class LogWindow {
 
   const std::unique_ptr<FileMapping> mapping_;
   const std::uint64_t size_bytes_;
+  rt::Atomic<std::uint64_t> stored_here_{0};  ///< end of the last store
   rt::Atomic<std::uint64_t> brought_in_{0};
   rt::Atomic<std::uint64_t> given_back_{0};
   rt::Atomic<bool> followed_{false};  ///< somebody is in follow()
