@@ -9,8 +9,8 @@
 
 namespace ldb::storage {
 
-/// Keys, ascending, each the first one of a piece but the first piece: of at most `most` pieces of about the same size, none much
-/// smaller than `least_bytes`. `anchors`: of all tables, in any order.
+/// Keys, ascending, each the first one of a piece but the first piece: of at most `most` pieces of about the same size, as far as
+/// anchors stand close enough, and no more than there are `least_bytes` in all. `anchors`: of all tables, in any order.
 std::vector<std::string> find_cuts(std::vector<KeyAnchor> anchors, std::uint64_t least_bytes, unsigned most);
 
 }  // namespace ldb::storage
