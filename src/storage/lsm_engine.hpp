@@ -28,6 +28,7 @@
 
 namespace ldb::storage {
 
+class BatchReader;
 class LsmEngine;
 
 /// What a read looks at, frozen: a read takes a share and is not disturbed by flushes and compactions.
@@ -130,7 +131,8 @@ class LsmEngine final : public StorageEngine {
     counters_.stall_ns.fetch_add(static_cast<std::uint64_t>(rt::monotonic_ns() - start), std::memory_order_relaxed);
   }
   void switch_memtable() LDB_REQUIRES(mutex_);
-  static Status insert(Memtable& memtable, const LsmWrite& write);
+  /// False when the batch is damaged.
+  static bool insert(MemtableFeed& feed, BatchReader& batch, std::uint64_t sequence);
   void notify_log_listener();
 
   // lsm_background.cpp

@@ -150,10 +150,9 @@ Status LsmEngine::replay(LogPosition at, const RecordHeader& header, std::string
     rt::MutexLock lock(mutex_);
     set_read_state(std::move(state));
   }
-  BatchReader::Operation op;
-  std::uint64_t sequence = header.sequence;
-  while (batch.next(op)) active_->add(op.key, make_tag(sequence++, op.kind), op.value);
-  if (!batch.ok()) return Status(StatusCode::kCorruption, "undecodable batch");
+  MemtableFeed feed(*active_);
+  if (!insert(feed, batch, header.sequence)) return Status(StatusCode::kCorruption, "undecodable batch");
+  feed.flush();
   const std::uint64_t last = header.sequence + batch.sequences() - 1;
   active_->end_batch(last);
   published_.store(std::max(published_.load(), last));

@@ -165,14 +165,18 @@ Status LsmEngine::commit_group(const std::vector<LsmWrite*>& group) {
   }
   bool switch_wanted = false;
   std::uint64_t last = 0;
+  MemtableFeed feed(*active_);
   for (const LsmWrite* write : group) {
     if (write->sequences > 0) {
-      if (Status status = insert(*active_, *write); !status) return status;
+      BatchReader batch(write->body, (write->flags & kRecordHasCommit) != 0);
+      if (!insert(feed, batch, write->first_sequence)) return Status(StatusCode::kInternal, "own batch does not decode");
       last = write->first_sequence + write->sequences - 1;
       add_as_leader(counters_.user_bytes, write->body.size());
     }
     switch_wanted |= write->switch_memtable;
   }
+  feed.flush();
+  if (last != 0) active_->end_batch(last);
   if (last != 0) published_.store(last, std::memory_order_release);
   add_as_leader(counters_.groups, 1);
   add_as_leader(counters_.writes, group.size());
@@ -202,13 +206,10 @@ Status LsmEngine::log_group(const std::vector<LsmWrite*>& group) {
   return {};
 }
 
-Status LsmEngine::insert(Memtable& memtable, const LsmWrite& write) {
-  BatchReader batch(write.body, (write.flags & kRecordHasCommit) != 0);
+bool LsmEngine::insert(MemtableFeed& feed, BatchReader& batch, std::uint64_t sequence) {
   BatchReader::Operation op;
-  std::uint64_t sequence = write.first_sequence;
-  while (batch.next(op)) memtable.add(op.key, make_tag(sequence++, op.kind), op.value);
-  memtable.end_batch(write.first_sequence + write.sequences - 1);
-  return batch.ok() ? Status() : Status(StatusCode::kInternal, "own batch does not decode");
+  while (batch.next(op)) feed.add(op.key, make_tag(sequence++, op.kind), op.value);
+  return batch.ok();
 }
 
 Status LsmEngine::make_room() {

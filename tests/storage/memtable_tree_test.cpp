@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <atomic>
 #include <catch2/catch.hpp>
+#include <deque>
 #include <functional>
 #include <map>
 #include <thread>
@@ -60,9 +61,10 @@ void check_equal(const Memtable& memtable, const Model& model) {
 }
 
 TEST_CASE("The memtable holds what a sorted map holds, for keys of every shape") {
+  const bool singly = GENERATE(true, false);
   for (int shape = 0; shape < 4; ++shape) {
     for (const bool in_order : {false, true}) {
-      CAPTURE(shape, in_order);
+      CAPTURE(shape, in_order, singly);
       Random random(static_cast<std::uint64_t>(shape) + 1);
       Memtable memtable(std::make_shared<BlockPool>(1 << 20), {1, 64});
       Model model;
@@ -70,11 +72,18 @@ TEST_CASE("The memtable holds what a sorted map holds, for keys of every shape")
       for (int i = 0; i < 6000; ++i) keys.push_back(key_of(random, shape));
       if (in_order) std::sort(keys.begin(), keys.end());
       std::uint64_t sequence = 0;
+      std::deque<std::string> values;  // stay where they are
+      std::size_t wanted = 1;
+      std::vector<Memtable::Addition> additions;
       for (const std::string& key : keys) {
         const Tag tag = make_tag(++sequence, random.one_in(5) ? EntryKind::kDelete : EntryKind::kPut);
-        const std::string value = std::to_string(sequence);
-        memtable.add(key, tag, value);
-        model[key].emplace_back(tag, value);
+        model[key].emplace_back(tag, std::to_string(sequence));
+        additions.push_back({key, tag, values.emplace_back(std::to_string(sequence))});
+        if (additions.size() < wanted && sequence < keys.size()) continue;
+        memtable.add(additions);
+        additions.clear();
+        values.clear();
+        wanted = singly ? 1 : 1 + random.below(100);
       }
       check_equal(memtable, model);
       for (int i = 0; i < 5000; ++i) {

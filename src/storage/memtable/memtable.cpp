@@ -56,7 +56,20 @@ class MemtableIterator final : public InternalIterator {
 
 }  // namespace
 
-void Memtable::add(std::string_view key, Tag tag, std::string_view value) {
+void Memtable::add(std::span<const Addition> additions) {
+  constexpr std::size_t kMost = MemtableTree::kMostPlaces;
+  for (; !additions.empty(); additions = additions.subspan(std::min(kMost, additions.size()))) {
+    const auto piece = additions.first(std::min(kMost, additions.size()));
+    std::array<std::string_view, kMost> keys;
+    std::transform(piece.begin(), piece.end(), keys.begin(), [](const Addition& addition) { return addition.key; });
+    std::array<MemtableTree::Leaf*, kMost> places;
+    tree_.find_places(std::span(keys.data(), piece.size()), places.data());
+    for (std::size_t i = 0; i < piece.size(); ++i) add(piece[i], places[i]);
+  }
+}
+
+void Memtable::add(const Addition& addition, MemtableTree::Leaf* place) {
+  const auto& [key, tag, value] = addition;
   if (tag_kind(tag) == EntryKind::kDeleteRange) {
     if (key < value) {
       rt::MutexLock lock(tombstone_mutex_);
@@ -66,7 +79,7 @@ void Memtable::add(std::string_view key, Tag tag, std::string_view value) {
       tombstone_bytes_.store(tombstone_bytes_.load(std::memory_order_relaxed) + bytes, std::memory_order_relaxed);
     }
   } else {
-    tree_.insert(key, tag, value);
+    tree_.insert(key, tag, value, place);
   }
   entries_.store(entries_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
 }

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <memory>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -21,12 +23,20 @@ namespace ldb::storage {
 /// from any thread. Entries above a reader's sequence may appear at any moment and are skipped by it.
 class Memtable {
  public:
+  struct Addition {
+    std::string_view key;
+    Tag tag = 0;
+    std::string_view value;
+  };
+
   /// `log_start`: where in the log the first batch of this memtable stands; everything from there on must be kept until it is
   /// flushed.
   Memtable(std::shared_ptr<BlockPool> pool, LogPosition log_start)
       : arena_(std::move(pool)), tree_(arena_), log_start_(log_start) {}
 
-  void add(std::string_view key, Tag tag, std::string_view value);
+  void add(std::string_view key, Tag tag, std::string_view value) { add(Addition{key, tag, value}, nullptr); }
+  /// The same, one after the other, in less time: several cache misses are waited for at once.
+  void add(std::span<const Addition> additions);
 
   /// The newest version at or below `sequence`, a tombstone of its own included; does not look at range tombstones.
   PointResult get(std::string_view key, std::uint64_t sequence, bool want_value = true) const;
@@ -56,6 +66,8 @@ class Memtable {
   std::uint64_t entries() const { return entries_.load(std::memory_order_relaxed); }
 
  private:
+  void add(const Addition& addition, MemtableTree::Leaf* place);
+
   Arena arena_;
   MemtableTree tree_;
   const LogPosition log_start_;
@@ -69,6 +81,29 @@ class Memtable {
   // Built when first asked for after a change: writers of many ranges do not pay for readers that never come.
   mutable std::shared_ptr<const FragmentedTombstones> fragments_ LDB_GUARDED_BY(tombstone_mutex_);
   mutable std::size_t fragmented_count_ LDB_GUARDED_BY(tombstone_mutex_) = 0;
+};
+
+/// Gathers what is added to a memtable into pieces of a good size. Keys and values must stay where they are until flush().
+class MemtableFeed {
+ public:
+  explicit MemtableFeed(Memtable& memtable) : memtable_(memtable) {}
+  MemtableFeed(const MemtableFeed&) = delete;
+  MemtableFeed& operator=(const MemtableFeed&) = delete;
+
+  void add(std::string_view key, Tag tag, std::string_view value) {
+    additions_[count_++] = {key, tag, value};
+    if (count_ == additions_.size()) flush();
+  }
+  /// What was added before is in the memtable afterwards.
+  void flush() {
+    memtable_.add(std::span(additions_.data(), count_));
+    count_ = 0;
+  }
+
+ private:
+  Memtable& memtable_;
+  std::array<Memtable::Addition, MemtableTree::kMostPlaces> additions_;
+  std::size_t count_ = 0;
 };
 
 }  // namespace ldb::storage

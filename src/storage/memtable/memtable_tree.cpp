@@ -1,6 +1,7 @@
 #include "storage/memtable/memtable_tree.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 #include <new>
 
@@ -12,6 +13,9 @@ namespace {
 
 /// A node's prefix is this much shorter than what its keys share, so that keys to come fit in, too.
 constexpr std::size_t kPrefixSlack = 3;
+/// It may be that much shorter, which leaves three bytes of a head to tell keys apart, if another prefix would mean to look into
+/// every key: each is a cache miss.
+constexpr std::size_t kMostPrefixSlack = 5;
 
 std::uint64_t head_of(std::string_view key, std::size_t skip) {
   if (key.size() >= skip + 8) return load_u64_be(key.data() + skip);
@@ -59,7 +63,7 @@ const MemtableEntry* MemtableEntry::last_above(Tag target) const {
 }
 
 MemtableTree::MemtableTree(Arena& arena) : arena_(arena) {
-  last_leaf_ = new_node<Leaf>(nullptr, 0);
+  last_leaf_ = new_node<Leaf>(nullptr, 0, nullptr);
   root_.store(last_leaf_, std::memory_order_release);
 }
 
@@ -198,23 +202,39 @@ MemtableEntry* MemtableTree::new_entry(std::string_view key, Tag tag, std::strin
   return entry;
 }
 
+std::size_t MemtableTree::shared_by(const Item& a, const Item& b, const Node* origin) {
+  // Where heads differ they tell it, unless one may be padded.
+  if (origin != nullptr && a.head != b.head && (a.head & 0xff) != 0 && (b.head & 0xff) != 0) {
+    return origin->skip + static_cast<std::size_t>(std::countl_zero(a.head ^ b.head)) / 8;
+  }
+  return common_prefix(a.key->key(), b.key->key());
+}
+
 template <class N>
-N* MemtableTree::new_node(const Item* items, unsigned count, std::size_t most_shared) {
+N* MemtableTree::new_node(const Item* items, unsigned count, const Node* origin, std::size_t most_shared) {
   N* const node = new (arena_.allocate_line(sizeof(N))) N;
   node->leaf = std::is_same_v<N, Leaf>;
+  node->given_up = false;
   node->skip = 0;
   node->long_prefix = nullptr;
   if (count > 0) {
-    const std::string_view first = items[std::is_same_v<N, Inner> ? 1 : 0].key->key();
-    const std::size_t shared = std::min(most_shared, common_prefix(first, items[count - 1].key->key()));
-    node->skip = static_cast<std::uint32_t>(shared - std::min(shared, kPrefixSlack));
-    node->long_prefix = first.data();
-    std::memcpy(node->short_prefix, first.data(), std::min<std::size_t>(node->skip, Node::kShortPrefix));
+    const Item& first = items[std::is_same_v<N, Inner> ? 1 : 0];
+    const std::size_t shared = std::min(most_shared, shared_by(first, items[count - 1], origin));
+    if (origin != nullptr && shared >= origin->skip && shared - origin->skip <= kMostPrefixSlack) {
+      node->skip = origin->skip;
+      node->long_prefix = origin->long_prefix;
+      std::memcpy(node->short_prefix, origin->short_prefix, Node::kShortPrefix);
+    } else {
+      origin = nullptr;
+      node->skip = static_cast<std::uint32_t>(shared - std::min(shared, kPrefixSlack));
+      node->long_prefix = first.key->key().data();
+      std::memcpy(node->short_prefix, node->long_prefix, std::min<std::size_t>(node->skip, Node::kShortPrefix));
+    }
   }
   std::uint64_t order = count;
   for (unsigned i = 0; i < count; ++i) {
     const bool counts = std::is_same_v<N, Leaf> || i > 0;
-    node->heads[i] = counts ? head_of(items[i].key->key(), node->skip) : 0;
+    node->heads[i] = !counts ? 0 : origin != nullptr ? items[i].head : head_of(items[i].key->key(), node->skip);
     node->slots[i].store(items[i].content, std::memory_order_relaxed);
     if constexpr (std::is_same_v<N, Inner>) node->bounds[i] = items[i].key;
     order |= std::uint64_t{i} << (4 + 4 * i);
@@ -237,18 +257,21 @@ bool MemtableTree::add_to_node(Node& node, unsigned index, const MemtableEntry* 
   return true;
 }
 
-unsigned MemtableTree::gather(const Node& node, unsigned index, Item item, Item* items) {
+MemtableTree::Gathered MemtableTree::gather(Node& node, unsigned index, Item item, Item* items) {
+  node.given_up = true;
   const std::uint64_t order = node.order.load(std::memory_order_relaxed);
   const unsigned count = count_of(order);
+  const bool same_prefix = has_prefix(node, item.key->key());
+  if (same_prefix) item.head = head_of(item.key->key(), node.skip);
   for (unsigned i = 0, from = 0; i < count + 1; ++i) {
     if (i == index) {
       items[i] = item;
     } else {
       const unsigned slot = slot_at(order, from++);
-      items[i] = {key_in(node, slot), node.slots[slot].load(std::memory_order_relaxed)};
+      items[i] = {key_in(node, slot), node.slots[slot].load(std::memory_order_relaxed), node.heads[slot]};
     }
   }
-  return count + 1;
+  return {count + 1, same_prefix ? &node : nullptr};
 }
 
 void MemtableTree::link(Leaf* previous, Leaf* next) {
@@ -256,21 +279,52 @@ void MemtableTree::link(Leaf* previous, Leaf* next) {
   if (next != nullptr) next->previous.store(previous, std::memory_order_release);
 }
 
-void MemtableTree::insert(std::string_view key, Tag tag, std::string_view value) {
-  // Often the place is in the leaf of the last insertion.
-  Leaf* leaf = last_leaf_;
-  std::uint64_t order = leaf->order.load(std::memory_order_relaxed);
-  Place place = search(*leaf, order, key);
-  const bool inside = place.equal || (place.index > 0 && place.index < count_of(order)) ||
-                      (place.index > 0 && leaf->next.load(std::memory_order_relaxed) == nullptr);
-  const bool has_path = !inside;
-  if (!inside) {
-    leaf = descend_with_path(key);
-    order = leaf->order.load(std::memory_order_relaxed);
-    place = search(*leaf, order, key);
-    last_leaf_ = leaf;
+bool MemtableTree::belongs_to_last_leaf(std::string_view key, Place& place) const {
+  const std::uint64_t order = last_leaf_->order.load(std::memory_order_relaxed);
+  place = search(*last_leaf_, order, key);
+  return place.equal || (place.index > 0 && place.index < count_of(order)) ||
+         (place.index > 0 && last_leaf_->next.load(std::memory_order_relaxed) == nullptr);
+}
+
+void MemtableTree::prefetch(const Node& node) {
+  for (std::size_t at = 0; at < sizeof(Leaf); at += 64) __builtin_prefetch(reinterpret_cast<const char*>(&node) + at);
+}
+
+void MemtableTree::find_places(std::span<const std::string_view> keys, Leaf** places) {
+  LDB_CHECK(keys.size() <= kMostPlaces);
+  Place in_last_leaf;
+  if (keys.size() < 2 || belongs_to_last_leaf(keys.front(), in_last_leaf)) {  // they may well come in order
+    std::fill_n(places, keys.size(), nullptr);
+    return;
   }
+  // Every path is equally long.
+  Node* nodes[kMostPlaces];
+  std::fill_n(nodes, keys.size(), root_.load(std::memory_order_relaxed));
+  while (!nodes[0]->leaf) {
+    for (std::size_t i = 0; i < keys.size(); ++i) {
+      const auto& inner = static_cast<const Inner&>(*nodes[i]);
+      const std::uint64_t order = inner.order.load(std::memory_order_relaxed);
+      nodes[i] = inner.child(slot_at(order, child_index(inner, order, keys[i])));
+      prefetch(*nodes[i]);
+    }
+  }
+  for (std::size_t i = 0; i < keys.size(); ++i) places[i] = static_cast<Leaf*>(nodes[i]);
+}
+
+void MemtableTree::insert(std::string_view key, Tag tag, std::string_view value, Leaf* found_before) {
+  Place place;
+  bool has_path = false;
+  if (found_before != nullptr && !found_before->given_up) {
+    last_leaf_ = found_before;
+    place = search(*last_leaf_, last_leaf_->order.load(std::memory_order_relaxed), key);
+  } else if (!belongs_to_last_leaf(key, place)) {  // often it does
+    last_leaf_ = descend_with_path(key);
+    has_path = true;
+    place = search(*last_leaf_, last_leaf_->order.load(std::memory_order_relaxed), key);
+  }
+  Leaf* const leaf = last_leaf_;
   if (place.equal) {
+    const std::uint64_t order = leaf->order.load(std::memory_order_relaxed);
     rt::Atomic<const void*>& slot = leaf->slots[slot_at(order, place.index)];
     const auto* const older = static_cast<const MemtableEntry*>(slot.load(std::memory_order_relaxed));
     slot.store(new_entry(key, tag, value, older), std::memory_order_release);
@@ -289,17 +343,17 @@ void MemtableTree::split_leaf(Leaf* leaf, unsigned index, const MemtableEntry* e
   Leaf* const before = leaf->previous.load(std::memory_order_relaxed);
   Leaf* const behind = leaf->next.load(std::memory_order_relaxed);
   Item items[kFanOut + 1];
-  const unsigned count = gather(*leaf, index, {entry, entry}, items);
+  const auto [count, origin] = gather(*leaf, index, {entry, entry}, items);
   if (behind == nullptr && index == kFanOut) {
     // Keys that come in order fill their leaves.
-    Leaf* const right = new_node<Leaf>(&items[index], 1, common_prefix(items[index - 1].key->key(), entry->key()));
+    Leaf* const right = new_node<Leaf>(&items[index], 1, nullptr, common_prefix(items[index - 1].key->key(), entry->key()));
     right->previous.store(leaf, std::memory_order_relaxed);
     last_leaf_ = right;
     leaf->next.store(right, std::memory_order_release);
     return replace_child(path_length_, leaf, entry, right);
   }
   if (count <= kFanOut) {  // only the prefix did not fit
-    Leaf* const rewritten = new_node<Leaf>(items, count);
+    Leaf* const rewritten = new_node<Leaf>(items, count, origin);
     rewritten->previous.store(before, std::memory_order_relaxed);
     rewritten->next.store(behind, std::memory_order_relaxed);
     link(before, rewritten);
@@ -308,8 +362,8 @@ void MemtableTree::split_leaf(Leaf* leaf, unsigned index, const MemtableEntry* e
     return replace_child(path_length_, rewritten, nullptr, nullptr);
   }
   const unsigned half = count / 2;
-  Leaf* const left = new_node<Leaf>(items, half);
-  Leaf* const right = new_node<Leaf>(items + half, count - half);
+  Leaf* const left = new_node<Leaf>(items, half, origin);
+  Leaf* const right = new_node<Leaf>(items + half, count - half, origin);
   left->previous.store(before, std::memory_order_relaxed);
   right->next.store(behind, std::memory_order_relaxed);
   link(left, right);
@@ -323,7 +377,7 @@ void MemtableTree::replace_child(unsigned depth, Node* left, const MemtableEntry
   if (depth == 0) {
     if (right == nullptr) return root_.store(left, std::memory_order_release);
     const Item items[2] = {{nullptr, left}, {bound, right}};
-    return root_.store(new_node<Inner>(items, 2), std::memory_order_release);
+    return root_.store(new_node<Inner>(items, 2, nullptr), std::memory_order_release);
   }
   const auto [parent, index] = path_[depth - 1];
   const std::uint64_t order = parent->order.load(std::memory_order_relaxed);
@@ -332,13 +386,13 @@ void MemtableTree::replace_child(unsigned depth, Node* left, const MemtableEntry
   // First the new child, then the shorter one in place of the old: at no moment is anything missing.
   if (add_to_node(*parent, index + 1, bound, right)) return parent->slots[slot].store(left, std::memory_order_release);
   Item items[kFanOut + 1];
-  const unsigned count = gather(*parent, index + 1, {bound, right}, items);
+  const auto [count, origin] = gather(*parent, index + 1, {bound, right}, items);
   items[index].content = left;
-  if (count <= kFanOut) return replace_child(depth - 1, new_node<Inner>(items, count), nullptr, nullptr);
+  if (count <= kFanOut) return replace_child(depth - 1, new_node<Inner>(items, count, origin), nullptr, nullptr);
   // At the right edge the left node stays full, for keys that come in order.
   const unsigned half = index + 1 == kFanOut ? kFanOut - 1 : count / 2;
-  Inner* const first = new_node<Inner>(items, half);
-  Inner* const second = new_node<Inner>(items + half, count - half);
+  Inner* const first = new_node<Inner>(items, half, origin);
+  Inner* const second = new_node<Inner>(items + half, count - half, origin);
   replace_child(depth - 1, first, items[half].key, second);
 }
 

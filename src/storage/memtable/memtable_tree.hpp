@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -63,6 +64,7 @@ class MemtableTree {
     char short_prefix[kShortPrefix];  ///< of `skip` bytes: to look into a key would be another cache miss on every level
     std::uint32_t skip;
     bool leaf;
+    bool given_up;  ///< the writer's: other nodes have taken over keys of this one
     const char* prefix() const { return skip <= kShortPrefix ? short_prefix : long_prefix; }
   };
   struct Leaf : Node {
@@ -84,8 +86,13 @@ class MemtableTree {
   MemtableTree(const MemtableTree&) = delete;
   MemtableTree& operator=(const MemtableTree&) = delete;
 
-  /// By one thread at a time; all else concurrently with it. Tags of one key must grow.
-  void insert(std::string_view key, Tag tag, std::string_view value);
+  /// By one thread at a time; all else concurrently with it. Tags of one key must grow. `place` is what find_places() found for
+  /// the key at any time before.
+  void insert(std::string_view key, Tag tag, std::string_view value, Leaf* place = nullptr);
+  /// Of the thread that inserts: where the keys, at most kMostPlaces, belong; null where insert() will see that by itself. Their
+  /// nodes come into the cache at the same time instead of one after the other.
+  void find_places(std::span<const std::string_view> keys, Leaf** places);
+  static constexpr std::size_t kMostPlaces = 16;
   /// The newest version of the key; null when there is none.
   const MemtableEntry* find(std::string_view key) const;
   /// At least `least` keys at about equal distances, ascending, or those that begin a leaf, which may be fewer. The tree must not
@@ -132,21 +139,30 @@ class MemtableTree {
   struct Item {
     const MemtableEntry* key;
     const void* content;
+    std::uint64_t head = 0;  ///< behind the prefix of the node that the item is from
   };
 
   static const MemtableEntry* key_in(const Node& node, unsigned slot);
   static Place search(const Node& node, std::uint64_t order, std::string_view key);
+  static void prefetch(const Node& node);
+  bool belongs_to_last_leaf(std::string_view key, Place& place) const;
   static unsigned child_index(const Inner& node, std::uint64_t order, std::string_view key);
   template <class Choose>
   const Leaf* descend(Choose choose) const;
   const Leaf* descend_to(std::string_view key) const;
   Leaf* descend_with_path(std::string_view key);
   MemtableEntry* new_entry(std::string_view key, Tag tag, std::string_view value, const MemtableEntry* older);
+  static std::size_t shared_by(const Item& a, const Item& b, const Node* origin);
+  /// `origin`: whose prefix all keys have and the heads of the items stand behind; may be null.
   template <class N>
-  N* new_node(const Item* items, unsigned count, std::size_t most_shared = SIZE_MAX);
+  N* new_node(const Item* items, unsigned count, const Node* origin, std::size_t most_shared = SIZE_MAX);
   /// False when the node is full or its prefix is too long for the key.
   static bool add_to_node(Node& node, unsigned index, const MemtableEntry* key, const void* content);
-  static unsigned gather(const Node& node, unsigned index, Item item, Item* items);
+  struct Gathered {
+    unsigned count;
+    const Node* origin;  ///< the node, or null if the new key does not have its prefix
+  };
+  static Gathered gather(Node& node, unsigned index, Item item, Item* items);
   void split_leaf(Leaf* leaf, unsigned index, const MemtableEntry* entry);
   void link(Leaf* previous, Leaf* next);
   /// The child taken at path_[depth] becomes `left`, with `right` (may be null) behind it, which begins with `bound`.
