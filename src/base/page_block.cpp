@@ -31,6 +31,11 @@ PageBlock::~PageBlock() {
   ::munmap(data_, size_);
 }
 
+void PageBlock::touch() {
+  constexpr std::size_t kPage = 4096;
+  for (std::size_t at = 0; at < size_; at += kPage) *static_cast<volatile char*>(data_ + at) = 0;
+}
+
 void PageBlock::forbid() { forbid_memory(data_, size_); }
 
 void PageBlock::allow() { allow_memory(data_, size_); }

@@ -17,6 +17,9 @@ class PageBlock {
   PageBlock& operator=(PageBlock&&) = delete;
 
   char* data() const { return data_; }
+  /// The system gives the memory now instead of with the first use of each page, which can take milliseconds where pages are huge.
+  /// For fresh blocks.
+  void touch();
   /// Nobody may touch it until allow(). Only the address sanitizer sees to that.
   void forbid();
   void allow();

@@ -1,4 +1,4 @@
-// Background work: scheduling, flush of memtables, upkeep of the log.
+// Background work: scheduling, flush of memtables, upkeep.
 #include <algorithm>
 
 #include "storage/file_names.hpp"
@@ -47,7 +47,7 @@ void LsmEngine::schedule() {
     flush_running_ = submit_task(TaskPriority::kHigh, &LsmEngine::run_flush);
   }
   if (!upkeep_running_ && upkeep_wanted_ && (upkeep_failure_ || may_retry)) {
-    upkeep_running_ = submit_task(TaskPriority::kHigh, &LsmEngine::run_log_upkeep);
+    upkeep_running_ = submit_task(TaskPriority::kHigh, &LsmEngine::run_upkeep);
   }
   if (!compaction_running_ && (compaction_failure_ || may_retry)) {
     for (int level = 0; level < kLevels - 1; ++level) {
@@ -194,9 +194,9 @@ void LsmEngine::run_flush() {
   tell_flush(EngineEventKind::kFlushFinished, edit, started, status);
   tell_error(status);
   remove_obsolete_files();
-  // While writers are busy the next memtable takes the blocks of the one that was flushed.
+  // While writers are not idle, or nearly so, the next memtable takes the blocks of the one that was flushed.
   const WriteBacklog left = backlog();
-  if (left.waiting == 0 && left.active_bytes < options_.memtable_bytes / 4) memtable_blocks_->trim();
+  if (left.waiting == 0 && left.active_bytes < options_.memtable_bytes / 16) memtable_blocks_->trim();
   rt::MutexLock lock(mutex_);
   note_failure(flush_failure_, status, "flush failed; it will be tried again");
   flush_running_ = false;
@@ -281,13 +281,14 @@ Status LsmEngine::flush() {
   }
 }
 
-// Log.
+// Upkeep of the log and of what memtables are made of.
 
-void LsmEngine::run_log_upkeep() {
+void LsmEngine::run_upkeep() {
   {
     rt::MutexLock lock(mutex_);
     upkeep_wanted_ = false;
   }
+  memtable_blocks_->prepare();
   const Status status = upkeep_log();
   tell_error(status);
   rt::MutexLock lock(mutex_);

@@ -141,7 +141,7 @@ class LsmEngine final : public StorageEngine {
   void task_done() LDB_REQUIRES(mutex_);
   void run_flush();
   void run_compaction();
-  void run_log_upkeep();
+  void run_upkeep();
   struct Flush;
   Status flush_memtables(VersionEdit& edit);
   Status write_flush(Flush& flush, VersionEdit& edit);
@@ -256,7 +256,7 @@ class LsmEngine final : public StorageEngine {
 
   // The tree.
   const std::shared_ptr<BlockPool> memtable_blocks_ = std::make_shared<BlockPool>(
-      options_.memtable_bytes,
+      2 * options_.memtable_bytes,  // a flush may take as many; writers are about to fill them again
       options_.memtable_bytes >= 16 * BlockPool::kLargeBlockBytes ? BlockPool::kLargeBlockBytes : BlockPool::kBlockBytes);
   rt::Mutex ingest_mutex_;      // one ingestion at a time; before all others
   rt::Mutex checkpoint_mutex_;  // likewise

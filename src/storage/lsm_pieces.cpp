@@ -66,6 +66,7 @@ Status LsmEngine::write_piece(KeyPiece& piece, PieceInput input) {
       LDB_TRY(input.progress(entries));
       entries = bytes = 0;
       prepare_log();
+      memtable_blocks_->prepare();
       log_->follow_writer();
     }
     const EntrySieve::Verdict verdict = sieve.judge(merged->key(), merged->tag(), merged->value());

@@ -214,8 +214,11 @@ bool LsmEngine::insert(MemtableFeed& feed, BatchReader& batch, std::uint64_t seq
 
 Status LsmEngine::make_room() {
   const LogPosition position = log_->position();
-  if (log_->written_offset() > log_->next_wanted_at() && upkeep_asked_for_ != position.segment) {
-    upkeep_asked_for_ = position.segment;
+  const bool segment_wanted = log_->written_offset() > log_->next_wanted_at() && upkeep_asked_for_ != position.segment;
+  const bool blocks_wanted =
+      active_->memory_usage() >= memtable_blocks_->block_bytes() / 2 && memtable_blocks_->wants_preparation();
+  if (segment_wanted || blocks_wanted) {
+    if (segment_wanted) upkeep_asked_for_ = position.segment;
     rt::MutexLock lock(mutex_);
     upkeep_wanted_ = true;
     schedule();

@@ -1,4 +1,6 @@
 // Where memtables have their memory from.
+#include <sys/mman.h>
+
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <cstring>
@@ -62,6 +64,38 @@ TEST_CASE("Large blocks begin at huge pages and are handed on, too") {
     CHECK(reinterpret_cast<std::uintptr_t>(block.data()) % kLarge == 0);
     std::memset(block.data(), 'y', kLarge);
   }
+}
+
+TEST_CASE("Large blocks are prepared once they are wanted, and wanted while there are too few") {
+  constexpr std::size_t kLarge = BlockPool::kLargeBlockBytes;
+  BlockPool pool(8 * kLarge, kLarge);
+  pool.prepare();
+  CHECK(pool.memory_usage() == 0);
+  CHECK(pool.wants_preparation());
+  CHECK_FALSE(pool.wants_preparation());  // somebody was told
+  pool.prepare();
+  CHECK(pool.memory_usage() == BlockPool::kPreparedBlocks * kLarge);
+  CHECK_FALSE(pool.wants_preparation());
+  const std::vector<PageBlock> blocks = take(pool, BlockPool::kPreparedBlocks);
+  CHECK(pool.memory_usage() == 0);
+  for (const PageBlock& block : blocks) {
+    unsigned char in_memory = 0;
+    REQUIRE(mincore(block.data() + kLarge - 4096, 4096, &in_memory) == 0);
+    CHECK((in_memory & 1) == 1);
+    CHECK(std::all_of(block.data(), block.data() + kLarge, [](char c) { return c == 0; }));
+  }
+  CHECK(pool.wants_preparation());
+  pool.prepare();
+  CHECK_FALSE(pool.wants_preparation());
+  pool.trim();
+  CHECK(pool.wants_preparation());
+}
+
+TEST_CASE("Small blocks need no preparation") {
+  BlockPool pool(1 << 20);
+  CHECK_FALSE(pool.wants_preparation());
+  pool.prepare();
+  CHECK(pool.memory_usage() == 0);
 }
 
 TEST_CASE("A small memtable and a piece larger than a block take nothing from the pool") {

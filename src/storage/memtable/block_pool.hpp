@@ -1,9 +1,11 @@
 // Memory that memtables hand on to each other.
 #pragma once
 
+#include <new>
 #include <vector>
 
 #include "base/page_block.hpp"
+#include "base/rt/atomic.hpp"
 #include "base/rt/rt.hpp"
 
 namespace ldb::storage {
@@ -14,6 +16,7 @@ class BlockPool {
  public:
   static constexpr std::size_t kBlockBytes = 256 << 10;
   static constexpr std::size_t kLargeBlockBytes = 2 << 20;  ///< for memtables of many of them: a huge page
+  static constexpr std::size_t kPreparedBlocks = 2;
 
   /// `most_bytes`: what is kept free; the rest goes back to the system.
   explicit BlockPool(std::size_t most_bytes, std::size_t block_bytes = kBlockBytes)
@@ -25,6 +28,7 @@ class BlockPool {
     if (free_.empty()) return PageBlock(block_bytes_);
     PageBlock block = std::move(free_.back());
     free_.pop_back();
+    count_free();
     block.allow();
     return block;
   }
@@ -36,12 +40,30 @@ class BlockPool {
       free_.push_back(std::move(blocks.back()));
       blocks.pop_back();
     }
+    count_free();
   }  // unlocks before `blocks` goes
+  /// For who will take large blocks soon: true, once until prepare(), when there are too few. To get such a block from the system
+  /// may take milliseconds, which writers should not have to wait for.
+  bool wants_preparation() {
+    return block_bytes_ >= kLargeBlockBytes && free_count_.load(std::memory_order_relaxed) < kPreparedBlocks &&
+           !wanted_.load(std::memory_order_relaxed) && !wanted_.exchange(true, std::memory_order_relaxed);
+  }
+  /// Sees to it that there are kPreparedBlocks, if that was wanted and the system has the memory. Others do not wait for it.
+  void prepare() {
+    if (!wanted_.load(std::memory_order_relaxed) || preparing_.exchange(true, std::memory_order_acquire)) return;
+    try {
+      while (free_count_.load(std::memory_order_relaxed) < kPreparedBlocks) add_touched();
+      wanted_.store(false, std::memory_order_relaxed);
+    } catch (const std::bad_alloc&) {  // who takes a block will see
+    }
+    preparing_.store(false, std::memory_order_release);
+  }
   /// Gives what is free back to the system.
   void trim() {
     std::vector<PageBlock> freed;
     rt::MutexLock lock(mutex_);
     freed.swap(free_);
+    count_free();
   }
   /// Of the free blocks.
   std::size_t memory_usage() const {
@@ -50,10 +72,23 @@ class BlockPool {
   }
 
  private:
+  void add_touched() {
+    PageBlock block(block_bytes_);
+    block.touch();
+    block.forbid();
+    rt::MutexLock lock(mutex_);
+    free_.push_back(std::move(block));
+    count_free();
+  }
+  void count_free() LDB_REQUIRES(mutex_) { free_count_.store(free_.size(), std::memory_order_relaxed); }
+
   const std::size_t block_bytes_;
   const std::size_t most_;  ///< blocks
   mutable rt::Mutex mutex_;
   std::vector<PageBlock> free_ LDB_GUARDED_BY(mutex_);
+  rt::Atomic<std::size_t> free_count_{0};
+  rt::Atomic<bool> wanted_{false};
+  rt::Atomic<bool> preparing_{false};
 };
 
 }  // namespace ldb::storage
