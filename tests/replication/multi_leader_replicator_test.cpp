@@ -213,6 +213,44 @@ TEST_CASE("Commits that take longer than the first timeouts arrive") {
   CHECK(cluster[1].get("x") == "1");
 }
 
+TEST_CASE("A fetch in vain is followed by a hello: a peer that went away is not waited for ever longer") {
+  replication::ReplicatorOptions options = quick();
+  options.poll_ms = 20;
+  options.answer_slack_ms = 20;
+  TestCluster cluster(2, options);
+  REQUIRE(cluster.converges());
+  // Fetches of b vanish, and its hellos after the first two.
+  struct Asked {
+    rt::Mutex mutex;
+    std::string kinds LDB_GUARDED_BY(mutex);
+    int hellos LDB_GUARDED_BY(mutex) = 0;
+  };
+  const auto asked = std::make_shared<Asked>();
+  cluster.network.set_hook([asked](const std::string& from, const std::string&, const Request& request) {
+    if (from != "b" || (request.kind != RequestKind::kFetch && request.kind != RequestKind::kHello)) return true;
+    const bool hello = request.kind == RequestKind::kHello;
+    rt::MutexLock lock(asked->mutex);
+    asked->kinds.push_back(hello ? 'h' : 'f');
+    return hello && ++asked->hellos <= 2;
+  });
+  REQUIRE(eventually([&] {
+    rt::MutexLock lock(asked->mutex);
+    return asked->hellos >= 4;
+  }));
+  cluster.network.set_hook(nullptr);
+  {
+    rt::MutexLock lock(asked->mutex);
+    const std::string& kinds = asked->kinds;
+    CAPTURE(kinds);
+    CHECK(kinds.find("ff") == std::string::npos);
+    // Once hellos are not answered there are no more fetches.
+    const std::size_t third = kinds.find('h', kinds.find('h', kinds.find('h') + 1) + 1);
+    CHECK(kinds.find('f', third) == std::string::npos);
+  }
+  REQUIRE(cluster[0].put("x", "1").is_ok());
+  REQUIRE(cluster.converges());
+}
+
 TEST_CASE("Status shows peers, what they acknowledged, and when they cannot be reached") {
   TestCluster cluster(2);
   REQUIRE(cluster[0].put("x", "1").is_ok());

@@ -247,6 +247,42 @@ TEST_CASE("A table gives back entries, versions and range tombstones, whatever t
   }
 }
 
+TEST_CASE("The anchors of a table stand close, in order, and share out all of its bytes") {
+  const std::uint64_t entries = GENERATE(1U, 100U, 20'000U, 200'000U);
+  CAPTURE(entries);
+  const auto fs = new_memory_file_system();
+  TableOptions options;
+  options.block_bytes = 4096;
+  options.compression_level = 0;
+  TableBuilder builder(fs->open_writable("t.sst", OpenMode::kTruncate).value(), 9, options);
+  const auto key_at = [](std::uint64_t i) { return std::to_string(10'000'000 + i); };
+  for (std::uint64_t i = 0; i < entries; ++i) {
+    REQUIRE(builder.add(key_at(i), make_tag(i + 1, EntryKind::kPut), std::string(100, 'v')));
+  }
+  REQUIRE(builder.finish());
+  rt::EpochDomain epochs;
+  BlockCache cache(1 << 20, epochs);
+  const auto table = TableReader::open(*fs, "t.sst", 9, &cache).value();
+  std::vector<KeyAnchor> anchors;
+  table->append_anchors(anchors);
+  REQUIRE(!anchors.empty());
+  CHECK(anchors.back().key >= key_at(entries - 1));
+  std::uint64_t before = 0;
+  for (std::size_t i = 0; i < anchors.size(); ++i) {
+    CAPTURE(i, anchors[i].key, anchors[i].bytes, before);
+    if (i > 0) CHECK(anchors[i - 1].key <= anchors[i].key);
+    CHECK(anchors[i].bytes <= (entries <= 20'000 ? 1 << 17 : 5 << 18));
+    before += anchors[i].bytes;
+    if (i + 1 < anchors.size()) {  // about as many entries as bytes
+      const std::uint64_t number = std::stoull(anchors[i].key) - 10'000'000;
+      CHECK(before > number * 100);
+      CHECK(before < number * 140 + 8192);
+    }
+  }
+  CHECK(before >= entries * 100);
+  CHECK(before <= fs->file_size("t.sst").value());
+}
+
 TEST_CASE("No bytes make a table reader misbehave") {
   const auto fs = new_memory_file_system();
   Random random(7);

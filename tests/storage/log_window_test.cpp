@@ -1,8 +1,10 @@
 #include "storage/wal/log_window.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <catch2/catch.hpp>
 #include <string>
+#include <thread>
 #include <vector>
 
 namespace ldb::storage {
@@ -118,6 +120,55 @@ TEST_CASE("Nothing is done beyond the end of a small window") {
   log.window->follow(300'000);  // the end of a record that was too large for it
   CHECK(log.calls.end_in == log.size);
   CHECK(log.calls.end_given <= log.size);
+}
+
+TEST_CASE("A writer is followed by several threads at once") {
+  // Pages that were given back and not brought in again hold nothing that the writer still stores to.
+  struct Pages final : FileMapping {
+    explicit Pages(std::uint64_t size) : bytes(size), given(size / kPage) {}
+    char* data() override { return bytes.data(); }
+    void will_store(std::uint64_t offset, std::size_t size) override {
+      if (offset + size > bytes.size()) wrong = true;
+    }
+    void have_stored(std::uint64_t offset, std::size_t size) override {
+      if (offset + size > bytes.size() || offset + size > stored) wrong = true;
+      for (std::uint64_t page = offset / kPage; page < (offset + size) / kPage; ++page) given[page] = true;
+    }
+    std::vector<char> bytes;
+    std::vector<std::atomic<bool>> given;
+    std::atomic<std::uint64_t> stored{0};
+    std::atomic<bool> wrong{false};
+  };
+  constexpr std::uint64_t kSize = 16 << 20;
+  for (int round = 0; round < 4; ++round) {
+    auto owned = std::make_unique<Pages>(kSize);
+    Pages& pages = *owned;
+    LogWindow window(std::move(owned), kSize);
+    window.begin();
+    std::atomic<std::uint64_t> told{0};
+    std::atomic<bool> done{false};
+    std::vector<std::thread> followers;
+    for (int i = 0; i < 3; ++i) {
+      followers.emplace_back([&] {
+        while (!done) window.follow(told);
+      });
+    }
+    std::string expected;
+    bool stored_to_given = false;
+    while (expected.size() + 3000 <= kSize) {
+      const std::string record(1 + expected.size() % 2999, static_cast<char>('a' + expected.size() % 26));
+      stored_to_given |= pages.given[expected.size() / kPage];
+      window.store(expected.size(), record);
+      expected += record;
+      pages.stored = expected.size();
+      told = expected.size();
+    }
+    done = true;
+    for (std::thread& follower : followers) follower.join();
+    CHECK_FALSE(pages.wrong);
+    CHECK_FALSE(stored_to_given);
+    CHECK(std::string_view(pages.bytes.data(), expected.size()) == expected);
+  }
 }
 
 TEST_CASE("A window need not end with a page") {
