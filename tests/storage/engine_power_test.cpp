@@ -174,6 +174,14 @@ TEST_CASE(
   }
 }
 
-TEST_CASE("A full disk at every write of the script is reported, loses nothing, and the engine goes on or must be reopened") {
-  for (const bool mapped : {false, true}) CHECK(fault_everywhere(FileOperation::kWrite, StatusCode::kNoSpace, mapped) > 100);
+TEST_CASE(
+    "A full disk at every operation that may need space is reported, loses nothing, and the engine goes on or must be reopened") {
+  constexpr FileOperation kOperations[] = {FileOperation::kOpen, FileOperation::kSync, FileOperation::kRename,
+                                           FileOperation::kSyncDirectory, FileOperation::kOther};
+  for (const bool mapped : {false, true}) {
+    CHECK(fault_everywhere(FileOperation::kWrite, StatusCode::kNoSpace, mapped) > 100);
+    std::uint64_t places = 0;
+    for (const FileOperation operation : kOperations) places += fault_everywhere(operation, StatusCode::kNoSpace, mapped);
+    CHECK(places > 150);
+  }
 }
