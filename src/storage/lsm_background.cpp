@@ -194,13 +194,19 @@ void LsmEngine::run_flush() {
   tell_flush(EngineEventKind::kFlushFinished, edit, started, status);
   tell_error(status);
   remove_obsolete_files();
-  // While writers are not idle, or nearly so, the next memtable takes the blocks of the one that was flushed.
-  const WriteBacklog left = backlog();
-  if (left.waiting == 0 && left.active_bytes < options_.memtable_bytes / 16) memtable_blocks_->trim();
+  trim_free_blocks();
   rt::MutexLock lock(mutex_);
   note_failure(flush_failure_, status, "flush failed; it will be tried again");
   flush_running_ = false;
   task_done();
+}
+
+/// While writers are busy the next memtable takes the blocks of the one that was flushed.
+void LsmEngine::trim_free_blocks() {
+  const WriteBacklog left = backlog();
+  const std::uint64_t last = published_.load(std::memory_order_relaxed);
+  const bool idle = published_at_trim_.exchange(last, std::memory_order_relaxed) == last;
+  if (left.waiting == 0 && (idle || left.active_bytes < options_.memtable_bytes / 16)) memtable_blocks_->trim();
 }
 
 Status LsmEngine::flush_memtables(VersionEdit& edit) {

@@ -39,6 +39,7 @@ void LsmEngine::run_compaction() {
   }
   job.reset();  // its tables may be the last users
   remove_obsolete_files();
+  trim_free_blocks();
   rt::MutexLock lock(mutex_);
   compaction_running_ = false;
   task_done();

@@ -141,6 +141,7 @@ class LsmEngine final : public StorageEngine {
   void task_done() LDB_REQUIRES(mutex_);
   void run_flush();
   void run_compaction();
+  void trim_free_blocks();
   void run_upkeep();
   struct Flush;
   Status flush_memtables(VersionEdit& edit);
@@ -258,9 +259,10 @@ class LsmEngine final : public StorageEngine {
   const std::shared_ptr<BlockPool> memtable_blocks_ = std::make_shared<BlockPool>(
       2 * options_.memtable_bytes,  // a flush may take as many; writers are about to fill them again
       options_.memtable_bytes >= 16 * BlockPool::kLargeBlockBytes ? BlockPool::kLargeBlockBytes : BlockPool::kBlockBytes);
-  rt::Mutex ingest_mutex_;      // one ingestion at a time; before all others
-  rt::Mutex checkpoint_mutex_;  // likewise
-  rt::Mutex manifest_mutex_;    // held while an edit is written
+  rt::Atomic<std::uint64_t> published_at_trim_{0};  // when it was last asked whether writers are idle
+  rt::Mutex ingest_mutex_;                          // one ingestion at a time; before all others
+  rt::Mutex checkpoint_mutex_;                      // likewise
+  rt::Mutex manifest_mutex_;                        // held while an edit is written
   ManifestState state_ LDB_GUARDED_BY(manifest_mutex_);
   std::unique_ptr<ManifestWriter> manifest_ LDB_GUARDED_BY(manifest_mutex_);
   std::vector<std::string> leftovers_ LDB_GUARDED_BY(manifest_mutex_);  // manifests that were given up, and tables only they name

@@ -193,6 +193,27 @@ TEST_CASE("Cached blocks make room for indexes and filters that outgrow their sh
   REQUIRE(engine->close());
 }
 
+TEST_CASE("Blocks of large memtables are ready before writers need them, and go back when nobody writes") {
+  const auto fs = new_memory_file_system();
+  EngineOptions options;
+  options.file_system = fs.get();
+  options.memtable_bytes = 32 << 20;
+  auto engine = open_lsm_engine("db", options).value();
+  Random random(8);
+  put(*engine, "small", "1");
+  CHECK(property(*engine, "free_memtable_bytes") == 0);
+  const auto put_mebibytes = [&](int count) {
+    for (int i = 0; i < count * 64; ++i) put(*engine, key_of(random.below(100'000)), noise(random, 16 << 10));
+  };
+  put_mebibytes(3);
+  CHECK(soon([&] { return property(*engine, "free_memtable_bytes") >= 4 << 20; }));
+  put_mebibytes(4);  // takes those
+  CHECK(soon([&] { return property(*engine, "free_memtable_bytes") >= 4 << 20; }));
+  CHECK(property(*engine, "free_memtable_bytes") < 8 << 20);
+  REQUIRE(engine->flush());
+  CHECK(soon([&] { return property(*engine, "free_memtable_bytes") == 0; }));
+}
+
 TEST_CASE("memory_usage is the sum of what the properties name") {
   const auto fs = new_memory_file_system();
   auto engine = open_lsm_engine("db", budget_options(*fs)).value();

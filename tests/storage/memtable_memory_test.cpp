@@ -2,8 +2,10 @@
 #include <sys/mman.h>
 
 #include <algorithm>
+#include <atomic>
 #include <catch2/catch.hpp>
 #include <cstring>
+#include <thread>
 
 #include "storage/memtable/arena.hpp"
 
@@ -40,6 +42,15 @@ TEST_CASE("A memtable's blocks become those of the next one, until the pool is t
   pool->trim();
   blocks = take(*pool, 2);
   CHECK(used_before(blocks) == 0);
+  pool->trim();
+  pool->give_back(take(*pool, 1));  // whose user goes on
+  CHECK(pool->memory_usage() == BlockPool::kBlockBytes);
+  pool->trim();
+  std::vector<PageBlock> late;
+  late.push_back(std::move(blocks.back()));
+  blocks.pop_back();
+  pool->give_back(std::move(late));
+  CHECK(pool->memory_usage() == 0);
   for (const PageBlock& block : blocks)
     CHECK(std::all_of(block.data(), block.data() + BlockPool::kBlockBytes, [](char c) { return c == 0; }));
 }
@@ -89,6 +100,54 @@ TEST_CASE("Large blocks are prepared once they are wanted, and wanted while ther
   CHECK_FALSE(pool.wants_preparation());
   pool.trim();
   CHECK(pool.wants_preparation());
+}
+
+TEST_CASE("Pieces that have blocks of their own take the place of free ones") {
+  const auto pool = std::make_shared<BlockPool>(64 << 20);
+  fill_an_arena(pool, 4 << 20);
+  const std::size_t before = pool->memory_usage();
+  REQUIRE(before >= 3 << 20);
+  Arena arena(pool);
+  for (int i = 0; i < 20; ++i) {
+    arena.allocate(100'000);
+    const std::size_t sum = arena.memory_usage() + pool->memory_usage();
+    CHECK(sum >= before);
+    CHECK(sum < before + BlockPool::kBlockBytes);
+  }
+  while (arena.memory_usage() < before) arena.allocate(100'000);
+  CHECK(pool->memory_usage() <= BlockPool::kBlockBytes);
+}
+
+TEST_CASE("A pool is prepared, taken from, given back to and trimmed by several threads at once") {
+  constexpr std::size_t kLarge = BlockPool::kLargeBlockBytes;
+  BlockPool pool(3 * kLarge, kLarge);
+  std::atomic<bool> done{false};
+  std::vector<std::thread> helpers;
+  for (int i = 0; i < 2; ++i)
+    helpers.emplace_back([&] {
+      while (!done) pool.prepare();
+    });
+  helpers.emplace_back([&] {
+    while (!done) {
+      pool.trim();
+      pool.make_way_for(kLarge / 3);
+      std::this_thread::yield();
+    }
+  });
+  bool shared = false;
+  for (int round = 0; round < 300; ++round) {
+    (void)pool.wants_preparation();
+    std::vector<PageBlock> blocks = take(pool, 3);
+    for (std::size_t i = 0; i < blocks.size(); ++i) std::memset(blocks[i].data(), static_cast<char>('a' + i), 5000);
+    for (std::size_t i = 0; i < blocks.size(); ++i) shared |= blocks[i].data()[4999] != static_cast<char>('a' + i);
+    pool.give_back(std::move(blocks));
+  }
+  done = true;
+  for (std::thread& helper : helpers) helper.join();
+  CHECK_FALSE(shared);
+  CHECK(pool.memory_usage() <= (3 + BlockPool::kPreparedBlocks) * kLarge);
+  pool.trim();
+  CHECK(pool.memory_usage() == 0);
 }
 
 TEST_CASE("Small blocks need no preparation") {

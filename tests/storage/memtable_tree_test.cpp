@@ -197,9 +197,16 @@ TEST_CASE("Readers beside the writer see everything that was there when they sta
         }
       });
     }
-    for (std::uint64_t n = 1; n <= kWrites && !failed; ++n) {
-      memtable.add(key_at(n), make_tag(n, EntryKind::kPut), std::to_string(n));
-      published.store(n, std::memory_order_release);
+    for (std::uint64_t n = 1; n <= kWrites && !failed;) {
+      // Singly and in groups.
+      std::deque<std::string> strings;  // stay where they are
+      MemtableFeed feed(memtable);
+      for (const std::uint64_t end = std::min(kWrites, n + n % 40); n <= end; ++n) {
+        const std::string& key = strings.emplace_back(key_at(n));
+        feed.add(key, make_tag(n, EntryKind::kPut), strings.emplace_back(std::to_string(n)));
+      }
+      feed.flush();
+      published.store(n - 1, std::memory_order_release);
     }
     published.store(kWrites);
     for (std::thread& reader : readers) reader.join();

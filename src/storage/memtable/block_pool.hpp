@@ -18,13 +18,14 @@ class BlockPool {
   static constexpr std::size_t kLargeBlockBytes = 2 << 20;  ///< for memtables of many of them: a huge page
   static constexpr std::size_t kPreparedBlocks = 2;
 
-  /// `most_bytes`: what is kept free; the rest goes back to the system.
+  /// `most_bytes`: what is kept of given back blocks; the rest goes back to the system.
   explicit BlockPool(std::size_t most_bytes, std::size_t block_bytes = kBlockBytes)
       : block_bytes_(block_bytes), most_(most_bytes / block_bytes) {}
 
   std::size_t block_bytes() const { return block_bytes_; }
   PageBlock take() {
     rt::MutexLock lock(mutex_);
+    trimmed_ = false;
     if (free_.empty()) return PageBlock(block_bytes_);
     PageBlock block = std::move(free_.back());
     free_.pop_back();
@@ -35,7 +36,7 @@ class BlockPool {
   /// Unmaps what is too much on the caller's thread.
   void give_back(std::vector<PageBlock> blocks) {
     rt::MutexLock lock(mutex_);
-    while (!blocks.empty() && free_.size() < most_) {
+    while (!blocks.empty() && free_.size() < most_ && !trimmed_) {
       blocks.back().forbid();
       free_.push_back(std::move(blocks.back()));
       blocks.pop_back();
@@ -58,12 +59,26 @@ class BlockPool {
     }
     preparing_.store(false, std::memory_order_release);
   }
-  /// Gives what is free back to the system.
+  /// A memtable takes that much from elsewhere: as much of what is free goes back to the system, so that the sum does not grow.
+  void make_way_for(std::size_t bytes) {
+    std::vector<PageBlock> freed;
+    rt::MutexLock lock(mutex_);
+    if (free_.empty()) return;
+    for (owed_bytes_ += bytes; owed_bytes_ >= block_bytes_ && !free_.empty(); owed_bytes_ -= block_bytes_) {
+      freed.push_back(std::move(free_.back()));
+      free_.pop_back();
+    }
+    if (free_.empty()) owed_bytes_ = 0;
+    count_free();
+  }
+  /// Gives what is free back to the system, and what is given back before the next block is taken: readers may still have some.
   void trim() {
     std::vector<PageBlock> freed;
     rt::MutexLock lock(mutex_);
+    trimmed_ = true;
     freed.swap(free_);
     count_free();
+    wanted_.store(false, std::memory_order_relaxed);
   }
   /// Of the free blocks.
   std::size_t memory_usage() const {
@@ -86,6 +101,8 @@ class BlockPool {
   const std::size_t most_;  ///< blocks
   mutable rt::Mutex mutex_;
   std::vector<PageBlock> free_ LDB_GUARDED_BY(mutex_);
+  bool trimmed_ LDB_GUARDED_BY(mutex_) = false;
+  std::size_t owed_bytes_ LDB_GUARDED_BY(mutex_) = 0;  ///< to make_way_for(); less than a block
   rt::Atomic<std::size_t> free_count_{0};
   rt::Atomic<bool> wanted_{false};
   rt::Atomic<bool> preparing_{false};

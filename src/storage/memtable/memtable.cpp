@@ -57,18 +57,19 @@ class MemtableIterator final : public InternalIterator {
 }  // namespace
 
 void Memtable::add(std::span<const Addition> additions) {
-  constexpr std::size_t kMost = MemtableTree::kMostPlaces;
+  if (additions.size() == 1) return add(additions.front(), nullptr);
+  constexpr std::size_t kMost = MemtableTree::kMostLeaves;
   for (; !additions.empty(); additions = additions.subspan(std::min(kMost, additions.size()))) {
     const auto piece = additions.first(std::min(kMost, additions.size()));
     std::array<std::string_view, kMost> keys;
     std::transform(piece.begin(), piece.end(), keys.begin(), [](const Addition& addition) { return addition.key; });
-    std::array<MemtableTree::Leaf*, kMost> places;
-    tree_.find_places(std::span(keys.data(), piece.size()), places.data());
-    for (std::size_t i = 0; i < piece.size(); ++i) add(piece[i], places[i]);
+    std::array<MemtableTree::Leaf*, kMost> leaves;
+    tree_.find_leaves(std::span(keys.data(), piece.size()), leaves.data());
+    for (std::size_t i = 0; i < piece.size(); ++i) add(piece[i], leaves[i]);
   }
 }
 
-void Memtable::add(const Addition& addition, MemtableTree::Leaf* place) {
+void Memtable::add(const Addition& addition, MemtableTree::Leaf* leaf) {
   const auto& [key, tag, value] = addition;
   if (tag_kind(tag) == EntryKind::kDeleteRange) {
     if (key < value) {
@@ -79,7 +80,7 @@ void Memtable::add(const Addition& addition, MemtableTree::Leaf* place) {
       tombstone_bytes_.store(tombstone_bytes_.load(std::memory_order_relaxed) + bytes, std::memory_order_relaxed);
     }
   } else {
-    tree_.insert(key, tag, value, place);
+    tree_.insert(key, tag, value, leaf);
   }
   entries_.store(entries_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
 }

@@ -66,7 +66,7 @@ class Memtable {
   std::uint64_t entries() const { return entries_.load(std::memory_order_relaxed); }
 
  private:
-  void add(const Addition& addition, MemtableTree::Leaf* place);
+  void add(const Addition& addition, MemtableTree::Leaf* leaf);
 
   Arena arena_;
   MemtableTree tree_;
@@ -102,7 +102,7 @@ class MemtableFeed {
 
  private:
   Memtable& memtable_;
-  std::array<Memtable::Addition, MemtableTree::kMostPlaces> additions_;
+  std::array<Memtable::Addition, MemtableTree::kMostLeaves> additions_;
   std::size_t count_ = 0;
 };
 

@@ -11,10 +11,10 @@
 namespace ldb::storage {
 namespace {
 
-/// A node's prefix is this much shorter than what its keys share, so that keys to come fit in, too.
+/// A new prefix is this much shorter than what the keys share, so that keys to come fit in, too.
 constexpr std::size_t kPrefixSlack = 3;
-/// It may be that much shorter, which leaves three bytes of a head to tell keys apart, if another prefix would mean to look into
-/// every key: each is a cache miss.
+/// The prefix of a node that was split stays good enough while it is that much shorter, which leaves three bytes of a head to
+/// tell keys apart: for another one every key would have to be looked at, each a cache miss.
 constexpr std::size_t kMostPrefixSlack = 5;
 
 std::uint64_t head_of(std::string_view key, std::size_t skip) {
@@ -290,15 +290,15 @@ void MemtableTree::prefetch(const Node& node) {
   for (std::size_t at = 0; at < sizeof(Leaf); at += 64) __builtin_prefetch(reinterpret_cast<const char*>(&node) + at);
 }
 
-void MemtableTree::find_places(std::span<const std::string_view> keys, Leaf** places) {
-  LDB_CHECK(keys.size() <= kMostPlaces);
+void MemtableTree::find_leaves(std::span<const std::string_view> keys, Leaf** leaves) {
+  LDB_CHECK(keys.size() <= kMostLeaves);
   Place in_last_leaf;
   if (keys.size() < 2 || belongs_to_last_leaf(keys.front(), in_last_leaf)) {  // they may well come in order
-    std::fill_n(places, keys.size(), nullptr);
+    std::fill_n(leaves, keys.size(), nullptr);
     return;
   }
   // Every path is equally long.
-  Node* nodes[kMostPlaces];
+  Node* nodes[kMostLeaves];
   std::fill_n(nodes, keys.size(), root_.load(std::memory_order_relaxed));
   while (!nodes[0]->leaf) {
     for (std::size_t i = 0; i < keys.size(); ++i) {
@@ -308,14 +308,14 @@ void MemtableTree::find_places(std::span<const std::string_view> keys, Leaf** pl
       prefetch(*nodes[i]);
     }
   }
-  for (std::size_t i = 0; i < keys.size(); ++i) places[i] = static_cast<Leaf*>(nodes[i]);
+  for (std::size_t i = 0; i < keys.size(); ++i) leaves[i] = static_cast<Leaf*>(nodes[i]);
 }
 
-void MemtableTree::insert(std::string_view key, Tag tag, std::string_view value, Leaf* found_before) {
+void MemtableTree::insert(std::string_view key, Tag tag, std::string_view value, Leaf* leaf_ahead) {
   Place place;
   bool has_path = false;
-  if (found_before != nullptr && !found_before->given_up) {
-    last_leaf_ = found_before;
+  if (leaf_ahead != nullptr && !leaf_ahead->given_up) {
+    last_leaf_ = leaf_ahead;
     place = search(*last_leaf_, last_leaf_->order.load(std::memory_order_relaxed), key);
   } else if (!belongs_to_last_leaf(key, place)) {  // often it does
     last_leaf_ = descend_with_path(key);

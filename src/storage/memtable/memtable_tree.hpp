@@ -64,7 +64,7 @@ class MemtableTree {
     char short_prefix[kShortPrefix];  ///< of `skip` bytes: to look into a key would be another cache miss on every level
     std::uint32_t skip;
     bool leaf;
-    bool given_up;  ///< the writer's: other nodes have taken over keys of this one
+    bool given_up;  ///< the writer's: other nodes are there for some of the keys that it was for
     const char* prefix() const { return skip <= kShortPrefix ? short_prefix : long_prefix; }
   };
   struct Leaf : Node {
@@ -86,13 +86,13 @@ class MemtableTree {
   MemtableTree(const MemtableTree&) = delete;
   MemtableTree& operator=(const MemtableTree&) = delete;
 
-  /// By one thread at a time; all else concurrently with it. Tags of one key must grow. `place` is what find_places() found for
-  /// the key at any time before.
-  void insert(std::string_view key, Tag tag, std::string_view value, Leaf* place = nullptr);
-  /// Of the thread that inserts: where the keys, at most kMostPlaces, belong; null where insert() will see that by itself. Their
-  /// nodes come into the cache at the same time instead of one after the other.
-  void find_places(std::span<const std::string_view> keys, Leaf** places);
-  static constexpr std::size_t kMostPlaces = 16;
+  /// By one thread at a time; all else concurrently with it. Tags of one key must grow. `leaf_ahead` is what find_leaves() found
+  /// for the key at any time before.
+  void insert(std::string_view key, Tag tag, std::string_view value, Leaf* leaf_ahead = nullptr);
+  /// Of the thread that inserts: the leaves in which the keys, at most kMostLeaves, belong, or nulls if they seem to come in
+  /// order: then insert() knows. The nodes come into the cache at the same time instead of one after the other.
+  void find_leaves(std::span<const std::string_view> keys, Leaf** leaves);
+  static constexpr std::size_t kMostLeaves = 16;
   /// The newest version of the key; null when there is none.
   const MemtableEntry* find(std::string_view key) const;
   /// At least `least` keys at about equal distances, ascending, or those that begin a leaf, which may be fewer. The tree must not
@@ -139,7 +139,7 @@ class MemtableTree {
   struct Item {
     const MemtableEntry* key;
     const void* content;
-    std::uint64_t head = 0;  ///< behind the prefix of the node that the item is from
+    std::uint64_t head = 0;  ///< behind the prefix of the node that it is gathered from, if its key has that
   };
 
   static const MemtableEntry* key_in(const Node& node, unsigned slot);
