@@ -238,15 +238,15 @@ TEST_CASE("A fetch in vain is followed by a hello: a peer that went away is not 
     return asked->hellos >= 4;
   }));
   cluster.network.set_hook(nullptr);
-  {
+  const std::string kinds = [&] {
     rt::MutexLock lock(asked->mutex);
-    const std::string& kinds = asked->kinds;
-    CAPTURE(kinds);
-    CHECK(kinds.find("ff") == std::string::npos);
-    // Once hellos are not answered there are no more fetches.
-    const std::size_t third = kinds.find('h', kinds.find('h', kinds.find('h') + 1) + 1);
-    CHECK(kinds.find('f', third) == std::string::npos);
-  }
+    return asked->kinds;
+  }();
+  CAPTURE(kinds);
+  CHECK(kinds.find("ff") == std::string::npos);
+  // Once hellos are not answered there are no more fetches.
+  const std::size_t third = kinds.find('h', kinds.find('h', kinds.find('h') + 1) + 1);
+  CHECK(kinds.find('f', third) == std::string::npos);
   REQUIRE(cluster[0].put("x", "1").is_ok());
   REQUIRE(cluster.converges());
 }
