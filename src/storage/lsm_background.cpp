@@ -201,9 +201,11 @@ void LsmEngine::run_flush() {
   task_done();
 }
 
-/// While writers are busy the next memtable takes the blocks of the one that was flushed.
+/// While writers are busy the next memtable takes the blocks of the one that was flushed. They are taken to be idle when nothing
+/// was published since the last task ended, or next to nothing during the flush.
 void LsmEngine::trim_free_blocks() {
   const WriteBacklog left = backlog();
+  if (pace_of(left).stop) return;  // they wait for us
   const std::uint64_t last = published_.load(std::memory_order_relaxed);
   const bool idle = published_at_trim_.exchange(last, std::memory_order_relaxed) == last;
   if (left.waiting == 0 && (idle || left.active_bytes < options_.memtable_bytes / 16)) memtable_blocks_->trim();

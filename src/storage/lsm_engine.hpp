@@ -259,7 +259,7 @@ class LsmEngine final : public StorageEngine {
   const std::shared_ptr<BlockPool> memtable_blocks_ = std::make_shared<BlockPool>(
       2 * options_.memtable_bytes,  // a flush may take as many; writers are about to fill them again
       options_.memtable_bytes >= 16 * BlockPool::kLargeBlockBytes ? BlockPool::kLargeBlockBytes : BlockPool::kBlockBytes);
-  rt::Atomic<std::uint64_t> published_at_trim_{0};  // when it was last asked whether writers are idle
+  rt::Atomic<std::uint64_t> published_at_trim_{0};  // last sequence when a task last ended
   rt::Mutex ingest_mutex_;                          // one ingestion at a time; before all others
   rt::Mutex checkpoint_mutex_;                      // likewise
   rt::Mutex manifest_mutex_;                        // held while an edit is written

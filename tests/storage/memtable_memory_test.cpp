@@ -150,6 +150,17 @@ TEST_CASE("A pool is prepared, taken from, given back to and trimmed by several 
   CHECK(pool.memory_usage() == 0);
 }
 
+TEST_CASE("Large values leave the prepared blocks alone") {
+  constexpr std::size_t kLarge = BlockPool::kLargeBlockBytes;
+  const auto pool = std::make_shared<BlockPool>(8 * kLarge, kLarge);
+  fill_an_arena(pool, 8 * kLarge);
+  REQUIRE(pool->memory_usage() > BlockPool::kPreparedBlocks * kLarge);
+  Arena arena(pool);
+  for (int i = 0; i < 10; ++i) arena.allocate(kLarge);
+  CHECK(pool->memory_usage() == BlockPool::kPreparedBlocks * kLarge);
+  CHECK_FALSE(pool->wants_preparation());
+}
+
 TEST_CASE("Small blocks need no preparation") {
   BlockPool pool(1 << 20);
   CHECK_FALSE(pool.wants_preparation());

@@ -53,22 +53,25 @@ class BlockPool {
   void prepare() {
     if (!wanted_.load(std::memory_order_relaxed) || preparing_.exchange(true, std::memory_order_acquire)) return;
     try {
-      while (free_count_.load(std::memory_order_relaxed) < kPreparedBlocks) add_touched();
+      while (wanted_.load(std::memory_order_relaxed) && free_count_.load(std::memory_order_relaxed) < kPreparedBlocks)
+        add_touched();
       wanted_.store(false, std::memory_order_relaxed);
     } catch (const std::bad_alloc&) {  // who takes a block will see
     }
     preparing_.store(false, std::memory_order_release);
   }
   /// A memtable takes that much from elsewhere: as much of what is free goes back to the system, so that the sum does not grow.
+  /// Prepared blocks stay: they would be wanted again at once.
   void make_way_for(std::size_t bytes) {
     std::vector<PageBlock> freed;
     rt::MutexLock lock(mutex_);
-    if (free_.empty()) return;
-    for (owed_bytes_ += bytes; owed_bytes_ >= block_bytes_ && !free_.empty(); owed_bytes_ -= block_bytes_) {
+    const std::size_t least = block_bytes_ >= kLargeBlockBytes ? kPreparedBlocks : 0;
+    if (free_.size() <= least) return;
+    for (owed_bytes_ += bytes; owed_bytes_ >= block_bytes_ && free_.size() > least; owed_bytes_ -= block_bytes_) {
       freed.push_back(std::move(free_.back()));
       free_.pop_back();
     }
-    if (free_.empty()) owed_bytes_ = 0;
+    if (free_.size() <= least) owed_bytes_ = 0;
     count_free();
   }
   /// Gives what is free back to the system, and what is given back before the next block is taken: readers may still have some.
@@ -92,6 +95,7 @@ class BlockPool {
     block.touch();
     block.forbid();
     rt::MutexLock lock(mutex_);
+    if (!wanted_.load(std::memory_order_relaxed)) return;  // trimmed meanwhile
     free_.push_back(std::move(block));
     count_free();
   }
