@@ -214,6 +214,32 @@ TEST_CASE("Blocks of large memtables are ready before writers need them, and go 
   CHECK(soon([&] { return property(*engine, "free_memtable_bytes") == 0; }));
 }
 
+TEST_CASE("Blocks of a flushed memtable stay for who goes on writing, and go back with a compaction after the last write") {
+  const auto fs = new_memory_file_system();
+  ManualExecutor executor;
+  EngineOptions options;
+  options.file_system = fs.get();
+  options.executor = &executor;
+  options.memtable_bytes = 2 << 20;
+  options.max_subcompactions = 1;
+  auto engine = open_lsm_engine("db", options).value();
+  Random random(9);
+  const auto put_some = [&] { put(*engine, key_of(random.below(100'000)), noise(random, 4 << 10)); };
+  for (int round = 0; round < 12 && property(*engine, "compactions") == 0; ++round) {
+    while (property(*engine, "immutable_memtables") == 0) put_some();
+    for (int i = 0; i < 100; ++i) put_some();
+    while (property(*engine, "immutable_memtables") > 0) {
+      REQUIRE(executor.waiting() > 0);
+      executor.run(0);
+    }
+    CHECK(property(*engine, "free_memtable_bytes") >= 1 << 20);
+    while (executor.waiting() > 0) executor.run(0);
+  }
+  REQUIRE(property(*engine, "compactions") > 0);
+  CHECK(property(*engine, "immutable_memtables") == 0);
+  CHECK(property(*engine, "free_memtable_bytes") == 0);
+}
+
 TEST_CASE("memory_usage is the sum of what the properties name") {
   const auto fs = new_memory_file_system();
   auto engine = open_lsm_engine("db", budget_options(*fs)).value();

@@ -1,5 +1,6 @@
 // Where memtables have their memory from.
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -89,10 +90,11 @@ TEST_CASE("Large blocks are prepared once they are wanted, and wanted while ther
   CHECK_FALSE(pool.wants_preparation());
   const std::vector<PageBlock> blocks = take(pool, BlockPool::kPreparedBlocks);
   CHECK(pool.memory_usage() == 0);
+  const auto page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
   for (const PageBlock& block : blocks) {
-    unsigned char in_memory = 0;
-    REQUIRE(mincore(block.data() + kLarge - 4096, 4096, &in_memory) == 0);
-    CHECK((in_memory & 1) == 1);
+    std::vector<unsigned char> in_memory(kLarge / page);
+    REQUIRE(mincore(block.data(), kLarge, in_memory.data()) == 0);
+    CHECK(std::all_of(in_memory.begin(), in_memory.end(), [](unsigned char flags) { return (flags & 1) == 1; }));
     CHECK(std::all_of(block.data(), block.data() + kLarge, [](char c) { return c == 0; }));
   }
   CHECK(pool.wants_preparation());
@@ -118,34 +120,68 @@ TEST_CASE("Pieces that have blocks of their own take the place of free ones") {
   CHECK(pool->memory_usage() <= BlockPool::kBlockBytes);
 }
 
-TEST_CASE("A pool is prepared, taken from, given back to and trimmed by several threads at once") {
+TEST_CASE("Blocks are wanted once more after trimming, whoever was told before") {
   constexpr std::size_t kLarge = BlockPool::kLargeBlockBytes;
-  BlockPool pool(3 * kLarge, kLarge);
+  BlockPool pool(8 * kLarge, kLarge);
+  REQUIRE(pool.wants_preparation());
+  pool.trim();
+  pool.prepare();  // too late
+  CHECK(pool.memory_usage() == 0);
+  CHECK(pool.wants_preparation());
+  pool.prepare();
+  CHECK(pool.memory_usage() == BlockPool::kPreparedBlocks * kLarge);
+}
+
+TEST_CASE("Preparation that the system has no memory for is tried again after the next block") {
+  constexpr std::size_t kHuge = std::size_t{1} << 48;  // more than there are addresses
+  BlockPool pool(0, kHuge);
+  REQUIRE(pool.wants_preparation());
+  pool.prepare();
+  CHECK(pool.memory_usage() == 0);
+  CHECK_FALSE(pool.wants_preparation());
+  CHECK_THROWS_AS(pool.take(), std::bad_alloc);
+  CHECK(pool.wants_preparation());
+}
+
+TEST_CASE("A pool is prepared, taken from, given back to, made way in and trimmed by several threads at once") {
+  constexpr std::size_t kLarge = BlockPool::kLargeBlockBytes;
+  constexpr std::size_t kKept = 6;
+  BlockPool pool(kKept * kLarge, kLarge);
   std::atomic<bool> done{false};
   std::vector<std::thread> helpers;
   for (int i = 0; i < 2; ++i)
     helpers.emplace_back([&] {
-      while (!done) pool.prepare();
+      while (!done) {
+        pool.prepare();
+        std::this_thread::yield();
+      }
     });
   helpers.emplace_back([&] {
-    while (!done) {
-      pool.trim();
-      pool.make_way_for(kLarge / 3);
+    for (int round = 0; !done; ++round) {
+      if (round % 8 == 0)
+        pool.trim();
+      else
+        pool.make_way_for(kLarge / 3);
       std::this_thread::yield();
     }
   });
+  // Where a preparation that is late would write, and where it would have begun.
+  const std::size_t places[] = {0, 4096, 8192, kLarge / 2, kLarge - 4096, kLarge - 1};
   bool shared = false;
   for (int round = 0; round < 300; ++round) {
     (void)pool.wants_preparation();
-    std::vector<PageBlock> blocks = take(pool, 3);
-    for (std::size_t i = 0; i < blocks.size(); ++i) std::memset(blocks[i].data(), static_cast<char>('a' + i), 5000);
-    for (std::size_t i = 0; i < blocks.size(); ++i) shared |= blocks[i].data()[4999] != static_cast<char>('a' + i);
+    std::vector<PageBlock> blocks = take(pool, kKept);
+    for (std::size_t i = 0; i < blocks.size(); ++i)
+      for (const std::size_t place : places) blocks[i].data()[place] = static_cast<char>('a' + i);
+    std::this_thread::yield();
+    for (std::size_t i = 0; i < blocks.size(); ++i)
+      for (const std::size_t place : places) shared |= blocks[i].data()[place] != static_cast<char>('a' + i);
     pool.give_back(std::move(blocks));
   }
   done = true;
   for (std::thread& helper : helpers) helper.join();
   CHECK_FALSE(shared);
-  CHECK(pool.memory_usage() <= (3 + BlockPool::kPreparedBlocks) * kLarge);
+  CHECK(pool.memory_usage() <= kKept * kLarge);
   pool.trim();
   CHECK(pool.memory_usage() == 0);
 }
