@@ -143,7 +143,6 @@ bool RowImageReader::varint(std::uint64_t& v) {
 }
 
 bool RowImageReader::flags(std::uint64_t head, RowCell& cell) {
-  ++column_;
   if ((head & kSkip) != 0) {
     std::uint64_t skip = 0;
     if (!varint(skip)) return false;

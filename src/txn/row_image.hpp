@@ -14,6 +14,9 @@
 
 namespace ldb {
 
+/// Column ids above this are refused by decoders; no encoder may be given one.
+constexpr std::uint32_t kMaxColumnId = 1U << 31;
+
 /// One cell as the reader shows it; `bytes` points into the image.
 struct RowCell {
   ColumnId column;
@@ -46,8 +49,8 @@ class RowImageReader {
     } else if (!varint(head)) {
       return false;
     }
+    if (++column_ > kMaxColumnId) return fail();
     if ((head & flag_mask_) == 0) {
-      ++column_;
       cell.id_index = default_id_;
     } else if (!flags(head, cell)) {
       return false;
@@ -130,9 +133,6 @@ struct RowImage {
 Result<RowImage> decode_row_image(std::string_view bytes);
 /// Equal images give equal bytes. Every id must be above the birth or equal to it.
 std::string encode_row_image(const RowImage& image);
-
-/// Column ids above this are refused by decoders; no encoder may be given one.
-constexpr std::uint32_t kMaxColumnId = 1U << 31;
 
 /// Appends cells in the layout that images and commits share (no ids); read them with RowImageReader::parse_cells(). Ascending
 /// column id.

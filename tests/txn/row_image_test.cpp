@@ -114,6 +114,28 @@ TEST_CASE("A reader finds columns by id and walks them in order") {
   CHECK(reader.status().is_ok());
 }
 
+TEST_CASE("A cell behind the last possible column is damage, however the column is written") {
+  const std::vector<CellWrite> last{{ColumnId{kMaxColumnId - 1}, "a"}, {ColumnId{kMaxColumnId}, "b"}};
+  std::string image;
+  append_insert_image(image, last, {Stamp{5}, OriginId{6}});
+  std::string cells;
+  append_cells(cells, last);
+  const std::string next_column("\x04x");      // a value of one byte in the column behind the one before
+  const std::string skipping("\x05\x01x", 3);  // one column further
+  REQUIRE(decode_row_image(image)->cells.size() == 2);
+  for (const std::string& more : {next_column, skipping}) {
+    CHECK(decode_row_image(image + more).error().code() == StatusCode::kCorruption);
+    const std::string bare = cells + more;
+    RowImageReader reader;
+    reader.parse_cells(bare);
+    RowCell cell;
+    int seen = 0;
+    while (reader.next(cell)) ++seen;
+    CHECK(seen == 2);
+    CHECK(reader.status().code() == StatusCode::kCorruption);
+  }
+}
+
 TEST_CASE("What starts no image neither lives nor is dead") {
   for (const std::string_view bytes : {"", "\x10", "\x11", "\x20\x01", "\x14\x01"}) {
     CAPTURE(bytes);

@@ -1,12 +1,18 @@
 #include "storage/memtable/block_pool.hpp"
 
+#include <algorithm>
 #include <new>
 #include <utility>
 
 namespace ldb::storage {
+namespace {
+
+constexpr std::size_t kMostBlocks = 64 << 10;  // whatever the options say: there is room for all from the start
+
+}  // namespace
 
 BlockPool::BlockPool(std::size_t most_bytes, std::size_t block_bytes)
-    : block_bytes_(block_bytes), most_(most_bytes / block_bytes) {
+    : block_bytes_(block_bytes), most_(std::min(most_bytes / block_bytes, kMostBlocks)) {
   rt::MutexLock lock(mutex_);
   free_.reserve(most_ + kPreparedBlocks);
 }

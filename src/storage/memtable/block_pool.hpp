@@ -27,16 +27,18 @@ class BlockPool {
   PageBlock take();
   /// Unmaps what is too much on the caller's thread.
   void give_back(std::vector<PageBlock> blocks) noexcept;
-  /// For who will take large blocks soon: true when there are too few, and then false until prepare() was called. To get such a
-  /// block from the system may take milliseconds, which writers should not have to wait for.
+  /// For who will take large blocks soon: true when there are too few; then somebody is to call prepare(), and until that is
+  /// over, or trim() called, false. To get such a block from the system may take milliseconds, which writers should not have to
+  /// wait for.
   bool wants_preparation();
   /// Sees to it that there are kPreparedBlocks, if that was wanted. Others do not wait for it. Where the system lacks the memory
-  /// it is wanted again only after the next take(), which will say so.
+  /// it is wanted again only after the next take() or trim().
   void prepare();
   /// A memtable takes that much from elsewhere: as much of what is free goes back to the system, so that the sum does not grow.
   /// Prepared blocks stay: they would be wanted again at once.
   void make_way_for(std::size_t bytes);
   /// Gives what is free back to the system, and what is given back before the next block is taken: readers may still have some.
+  /// Ends early when one is taken meanwhile.
   void trim();
   /// Of the free blocks.
   std::size_t memory_usage() const;
@@ -59,7 +61,7 @@ class BlockPool {
   mutable rt::Mutex mutex_;
   std::vector<PageBlock> free_ LDB_GUARDED_BY(mutex_);  ///< has room for all that there can be
   bool trimmed_ LDB_GUARDED_BY(mutex_) = false;
-  std::size_t owed_bytes_ LDB_GUARDED_BY(mutex_) = 0;  ///< to make_way_for(); less than a block
+  std::size_t owed_bytes_ LDB_GUARDED_BY(mutex_) = 0;  ///< to make_way_for(); behind it less than a block
   rt::Atomic<std::size_t> free_count_{0};
   rt::Atomic<Preparation> preparation_{Preparation::kIdle};
 };
