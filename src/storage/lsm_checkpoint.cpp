@@ -1,5 +1,7 @@
 // A checkpoint: tables by hard link, the log and the manifest as copies.
 #include <algorithm>
+#include <span>
+#include <vector>
 
 #include "storage/file_names.hpp"
 #include "storage/lsm_engine.hpp"
@@ -54,9 +56,10 @@ Status LsmEngine::copy_to(const std::string& directory, ManifestState state) {
   }
   // Asked after the state was taken, so that the log reaches at least to what is in tables.
   const LogPosition end = log_->synced_end_of_copy();
+  std::vector<char> buffer(std::min<std::size_t>(options_.log_segment_bytes, 1 << 20));
   for (std::uint64_t number = std::max<std::uint64_t>(state.log_begin.segment, 1); number <= end.segment; ++number) {
     // Sealed segments do not change any more; the last one is cut behind its last synced record.
-    LDB_TRY(copy_segment(number, number == end.segment ? end.offset : UINT64_MAX, directory));
+    LDB_TRY(copy_segment(number, number == end.segment ? end.offset : UINT64_MAX, directory, buffer));
   }
   LDB_TRY(fs_.sync_directory(directory));
   const std::uint64_t number = std::max(state.next_file_number, state.manifest_number + 1);
@@ -65,17 +68,16 @@ Status LsmEngine::copy_to(const std::string& directory, ManifestState state) {
   return ManifestWriter::create(fs_, directory, number, state).error();
 }
 
-Status LsmEngine::copy_segment(std::uint64_t number, std::uint64_t limit, const std::string& directory) {
+Status LsmEngine::copy_segment(std::uint64_t number, std::uint64_t limit, const std::string& directory, std::span<char> buffer) {
   const std::string name = log_name(number);
   LDB_ASSIGN_OR_RETURN(const auto source, fs_.open_readable(path(name)));
   LDB_ASSIGN_OR_RETURN(const auto target, fs_.open_writable(join_path(directory, name), OpenMode::kTruncate));
-  std::string chunk;
-  for (std::uint64_t at = 0; at < limit; at += chunk.size()) {
-    chunk.resize(static_cast<std::size_t>(std::min<std::uint64_t>(limit - at, 1 << 20)));
-    LDB_ASSIGN_OR_RETURN(const std::size_t n, source->read(at, chunk.size(), chunk.data()));
+  for (std::uint64_t at = 0; at < limit;) {
+    const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(limit - at, buffer.size()));
+    LDB_ASSIGN_OR_RETURN(const std::size_t n, source->read(at, wanted, buffer.data()));
     if (n == 0) break;
-    chunk.resize(n);
-    LDB_TRY(target->append(chunk));
+    LDB_TRY(target->append({buffer.data(), n}));
+    at += n;
   }
   LDB_TRY(target->sync());
   return target->close();

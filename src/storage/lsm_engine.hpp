@@ -191,7 +191,7 @@ class LsmEngine final : public StorageEngine {
 
   // lsm_checkpoint.cpp
   Status copy_to(const std::string& directory, ManifestState state);
-  Status copy_segment(std::uint64_t number, std::uint64_t limit, const std::string& directory);
+  Status copy_segment(std::uint64_t number, std::uint64_t limit, const std::string& directory, std::span<char> buffer);
 
   // lsm_inspect.cpp
   void tell(const EngineEvent& event) const {
