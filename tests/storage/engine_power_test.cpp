@@ -127,6 +127,93 @@ bool fault_run(FileOperation operation, std::uint64_t n, StatusCode code, bool m
   return in_script;
 }
 
+/// Loses power at the `end_at`-th mutation of the script, or at its end.
+void live_until(CrashHarness& run, std::uint64_t end_at) {
+  run.fs().crash_at(end_at);
+  Status status = run.open();
+  if (status) status = run.run_script();
+  INFO(status.to_string());
+  CHECK((status.is_ok() || run.fs().crashed()));
+  run.fs().crash();
+  run.drop_engine();
+  run.fs().reboot();
+  run.fs().crash_at(0);
+}
+
+/// What is there after a recovery that was disturbed, and after one more power loss.
+void check_recovered(CrashHarness& run) {
+  const Status status = run.open();
+  INFO(status.to_string());
+  REQUIRE(status);
+  run.check(true);
+  run.fs().crash();
+  run.drop_engine();
+  run.fs().reboot();
+  REQUIRE(run.open());
+  run.check(true);
+  REQUIRE(run.write_load(10));
+  run.check_live();
+}
+
+/// Loses power once more at the n-th mutation of the recovery. False when that was over before.
+bool recovery_power_run(std::uint64_t end_at, std::uint64_t n, const Loss& loss, bool mapped) {
+  CAPTURE(end_at, n, static_cast<int>(loss.writes), static_cast<int>(loss.entries), mapped);
+  CrashHarness run(7, mapped);
+  FileFaults faults;
+  faults.write_loss = loss.writes;
+  faults.entry_loss = loss.entries;
+  run.fs().set_faults(faults);
+  live_until(run, end_at);
+  run.fs().crash_at(run.fs().mutations() + n);
+  const Status status = run.open();
+  const bool struck = run.fs().crashed();
+  INFO(status.to_string());
+  CHECK((status.is_ok() || struck));
+  run.fs().crash();
+  run.drop_engine();
+  run.fs().reboot();
+  run.fs().crash_at(0);
+  check_recovered(run);
+  return struck;
+}
+
+/// The n-th such operation of the recovery fails. False when it has no n-th one.
+bool recovery_fault_run(std::uint64_t end_at, FileOperation operation, std::uint64_t n, StatusCode code, bool mapped) {
+  CAPTURE(end_at, static_cast<int>(operation), n, static_cast<int>(code), mapped);
+  CrashHarness run(7, mapped);
+  FileFaults faults;
+  faults.write_loss = WriteLoss::kRandom;
+  faults.entry_loss = EntryLoss::kAny;
+  run.fs().set_faults(faults);
+  live_until(run, end_at);
+  rt::Atomic<bool> struck{false};
+  run.fs().set_observer([&](std::string_view event) {
+    if (event.ends_with("_error") || event == "file_no_space") struck.store(true);
+  });
+  run.fs().fail_at(operation, n, code);
+  const Status status = run.open();
+  const bool in_recovery = struck.load();
+  INFO(status.to_string());
+  if (!status) {
+    CHECK(in_recovery);
+    CHECK_FALSE(status.message().empty());
+    CHECK((status.code() == code || status.code() == StatusCode::kIoError));
+  }
+  run.drop_engine();
+  use_up_fault(run.fs(), struck);
+  check_recovered(run);
+  return in_recovery;
+}
+
+/// Where lives end before such recoveries: while the log has some segments, after some were used again, and late.
+std::vector<std::uint64_t> unclean_ends(bool mapped) {
+  CrashHarness run(7, mapped);
+  REQUIRE(run.open());
+  REQUIRE(run.run_script());
+  const std::uint64_t mutations = run.fs().mutations();
+  return {mutations / 3, mutations * 3 / 5, mutations * 9 / 10};
+}
+
 std::uint64_t fault_everywhere(FileOperation operation, StatusCode code, bool mapped) {
   std::uint64_t n = 1;
   // The number of reads and background operations varies a little from run to run, so a single miss is not the end.
@@ -148,6 +235,41 @@ TEST_CASE(
       for (std::uint64_t n = 1; n <= mutations; n += kPlaceStep) power_run(seed, n, loss, mapped);
     }
     CHECK(calls[1] + 50 < calls[0]);  // stores are no calls
+  }
+}
+
+TEST_CASE("Power loss at every file operation of a recovery from power loss loses nothing acknowledged") {
+  for (const bool mapped : {false, true}) {
+    std::uint64_t places = 0;
+    for (const std::uint64_t end_at : unclean_ends(mapped)) {
+      for (const Loss& loss : kLosses) {
+        std::uint64_t n = 1;
+        while (recovery_power_run(end_at, n, loss, mapped)) n += kPlaceStep;
+        places += n - 1;
+      }
+    }
+    CHECK(places > 150);
+  }
+}
+
+TEST_CASE("An I/O error or a full disk at every file operation of a recovery from power loss is reported and loses nothing") {
+  constexpr FileOperation kOperations[] = {FileOperation::kOpen,          FileOperation::kRead,   FileOperation::kWrite,
+                                           FileOperation::kSync,          FileOperation::kRename, FileOperation::kRemove,
+                                           FileOperation::kSyncDirectory, FileOperation::kOther};
+  for (const bool mapped : {false, true}) {
+    std::uint64_t places = 0;
+    for (const std::uint64_t end_at : unclean_ends(mapped)) {
+      for (const FileOperation operation : kOperations) {
+        for (const StatusCode code : {StatusCode::kIoError, StatusCode::kNoSpace}) {
+          if (code == StatusCode::kNoSpace && (operation == FileOperation::kRead || operation == FileOperation::kRemove))
+            continue;
+          std::uint64_t n = 1;
+          while (recovery_fault_run(end_at, operation, n, code, mapped)) n += kPlaceStep;
+          places += n - 1;
+        }
+      }
+    }
+    CHECK(places > 150);
   }
 }
 

@@ -105,6 +105,8 @@ class LogRecovery {
   Result<std::uint64_t> end_of_log(SegmentReader& reader, Outcome outcome) {
     state_.tail = {reader.header().number, reader.offset()};
     bool torn = outcome == Outcome::kTornBody;
+    const bool remains = outcome == Outcome::kNoRecord && !reader.is_blank();
+    if (!reader.status()) return reader.status();
     std::uint64_t behind = 0;  // record headers found behind the end
     while (reader.resync(reader.file_size())) collect(reader, behind);
     if (!reader.status()) return reader.status();
@@ -124,12 +126,18 @@ class LogRecovery {
       return Status(StatusCode::kCorruption, reader.path() + ": offset " + std::to_string(state_.tail.offset) +
                                                  ": damaged log record; the log was synced up to " + text(vouched_));
     }
-    if ((torn || behind > 0) && request_.log_sink != nullptr) {
-      request_.log_sink->log(LogLevel::kWarning, "storage",
-                             reader.path() + ": cut at offset " + std::to_string(state_.tail.offset) + " (" +
-                                 std::to_string(behind) + " unsynced records behind it)");
+    const std::string cut = reader.path() + ": cut at offset " + std::to_string(state_.tail.offset);
+    if (torn || behind > 0) {
+      tell(LogLevel::kWarning, cut + " (" + std::to_string(behind) + " unsynced records behind it)");
+    } else if (remains) {
+      tell(LogLevel::kInfo,
+           cut + " (what stands there is no record: of an earlier use of the file, or of a write that was cut off)");
     }
     return std::uint64_t{0};
+  }
+
+  void tell(LogLevel level, const std::string& line) const {
+    if (request_.log_sink != nullptr) request_.log_sink->log(level, "storage", line);
   }
 
   void collect(SegmentReader& reader, std::uint64_t& behind) {

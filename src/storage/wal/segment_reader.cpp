@@ -58,6 +58,11 @@ SegmentReader::Outcome SegmentReader::next(std::uint64_t limit, bool want_body) 
   return Outcome::kRecord;
 }
 
+bool SegmentReader::is_blank() {
+  const std::string_view head = fetch(offset_, kRecordHeaderBytes, file_size_);
+  return std::all_of(head.begin(), head.end(), [](char c) { return c == 0; });
+}
+
 bool SegmentReader::resync(std::uint64_t limit) {
   RecordHeader header;
   while ((offset_ += kRecordAlignment) < limit) {

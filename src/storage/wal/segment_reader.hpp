@@ -38,6 +38,8 @@ class SegmentReader {
   std::uint64_t record_offset() const { return record_offset_; }
   const Status& status() const { return status_; }
 
+  /// Nothing but zeros where the next record's header would stand. False with status() after an I/O error.
+  bool is_blank();
   /// Looks for a valid record header at any later aligned offset; true when found, and the reader stands at it.
   bool resync(std::uint64_t limit);
 
