@@ -127,66 +127,79 @@ bool fault_run(FileOperation operation, std::uint64_t n, StatusCode code, bool m
   return in_script;
 }
 
-/// Loses power at the `end_at`-th mutation of the script, or at its end.
-void live_until(CrashHarness& run, std::uint64_t end_at) {
-  run.fs().crash_at(end_at);
+/// How a life ends that is not closed: power is lost at a mutation of the script, or the process is killed after some batches,
+/// and what it had not synced is still in the page cache.
+struct Ending {
+  bool killed;
+  std::uint64_t at;
+};
+
+void live(CrashHarness& run, const Ending& ending) {
+  run.fs().crash_at(ending.killed ? 0 : ending.at);
   Status status = run.open();
-  if (status) status = run.run_script();
+  if (status) status = ending.killed ? run.write_load(static_cast<int>(ending.at)) : run.run_script();
   INFO(status.to_string());
   CHECK((status.is_ok() || run.fs().crashed()));
-  run.fs().crash();
+  if (ending.killed)
+    run.fs().kill();
+  else
+    run.fs().crash();
   run.drop_engine();
   run.fs().reboot();
   run.fs().crash_at(0);
 }
 
-/// What is there after a recovery that was disturbed, and after one more power loss.
-void check_recovered(CrashHarness& run) {
+/// What is there after a recovery that was disturbed, and after more losses of power: what was shown once, and what is written
+/// behind the end that was found.
+void check_recovered(CrashHarness& run, bool power_loss) {
   const Status status = run.open();
   INFO(status.to_string());
   REQUIRE(status);
-  run.check(true);
-  run.fs().crash();
-  run.drop_engine();
-  run.fs().reboot();
-  REQUIRE(run.open());
-  run.check(true);
-  REQUIRE(run.write_load(10));
-  run.check_live();
+  run.check(power_loss);
+  for (int life = 0; life < 2; ++life) {
+    run.fs().crash();
+    run.drop_engine();
+    run.fs().reboot();
+    REQUIRE(run.open());
+    run.check(true);
+    REQUIRE(run.write_load(10));
+    run.check_live();
+  }
 }
 
-/// Loses power once more at the n-th mutation of the recovery. False when that was over before.
-bool recovery_power_run(std::uint64_t end_at, std::uint64_t n, const Loss& loss, bool mapped) {
-  CAPTURE(end_at, n, static_cast<int>(loss.writes), static_cast<int>(loss.entries), mapped);
+/// Loses power at the n-th mutation of the recovery. False when that was over before.
+bool recovery_power_run(const Ending& ending, std::uint64_t n, const Loss& loss, bool mapped) {
+  CAPTURE(ending.killed, ending.at, n, static_cast<int>(loss.writes), static_cast<int>(loss.entries), mapped);
   CrashHarness run(7, mapped);
   FileFaults faults;
   faults.write_loss = loss.writes;
   faults.entry_loss = loss.entries;
   run.fs().set_faults(faults);
-  live_until(run, end_at);
+  live(run, ending);
   run.fs().crash_at(run.fs().mutations() + n);
   const Status status = run.open();
+  run.fs().crash_at(0);  // else the background might go on to it
   const bool struck = run.fs().crashed();
   INFO(status.to_string());
   CHECK((status.is_ok() || struck));
+  if (!struck) run.check(!ending.killed);  // and what it shows must last
   run.fs().crash();
   run.drop_engine();
   run.fs().reboot();
-  run.fs().crash_at(0);
-  check_recovered(run);
+  check_recovered(run, true);
   return struck;
 }
 
 /// The n-th such operation of the recovery fails. False when it has no n-th one.
-bool recovery_fault_run(std::uint64_t end_at, FileOperation operation, std::uint64_t n, StatusCode code, bool mapped) {
-  CAPTURE(end_at, static_cast<int>(operation), n, static_cast<int>(code), mapped);
+bool recovery_fault_run(const Ending& ending, FileOperation operation, std::uint64_t n, StatusCode code, bool mapped) {
+  CAPTURE(ending.killed, ending.at, static_cast<int>(operation), n, static_cast<int>(code), mapped);
+  rt::Atomic<bool> struck{false};
   CrashHarness run(7, mapped);
   FileFaults faults;
   faults.write_loss = WriteLoss::kRandom;
   faults.entry_loss = EntryLoss::kAny;
   run.fs().set_faults(faults);
-  live_until(run, end_at);
-  rt::Atomic<bool> struck{false};
+  live(run, ending);
   run.fs().set_observer([&](std::string_view event) {
     if (event.ends_with("_error") || event == "file_no_space") struck.store(true);
   });
@@ -201,24 +214,29 @@ bool recovery_fault_run(std::uint64_t end_at, FileOperation operation, std::uint
   }
   run.drop_engine();
   use_up_fault(run.fs(), struck);
-  check_recovered(run);
+  check_recovered(run, !ending.killed);
   return in_recovery;
 }
 
-/// Where lives end before such recoveries: while the log has some segments, after some were used again, and late.
-std::vector<std::uint64_t> unclean_ends(bool mapped) {
+/// How lives end before such recoveries: with few segments of the log, with many, and after some were used again.
+std::vector<Ending> unclean_endings(bool mapped) {
   CrashHarness run(7, mapped);
   REQUIRE(run.open());
   REQUIRE(run.run_script());
   const std::uint64_t mutations = run.fs().mutations();
-  return {mutations / 3, mutations * 3 / 5, mutations * 9 / 10};
+  return {{false, mutations * 3 / 5}, {true, 25}, {true, 140}};
+}
+
+/// Calls `run(n)` for n = 1 and on until it found nothing at three places running: their number varies a little from run to run.
+template <class Run>
+std::uint64_t at_every_place(const Run& run) {
+  std::uint64_t n = 1;
+  for (int misses = 0; misses < 3; n += kPlaceStep) misses = run(n) ? 0 : misses + 1;
+  return n - 3 * kPlaceStep;
 }
 
 std::uint64_t fault_everywhere(FileOperation operation, StatusCode code, bool mapped) {
-  std::uint64_t n = 1;
-  // The number of reads and background operations varies a little from run to run, so a single miss is not the end.
-  for (int misses = 0; misses < 3; n += kPlaceStep) misses = fault_run(operation, n, code, mapped) ? 0 : misses + 1;
-  return n;
+  return at_every_place([&](std::uint64_t n) { return fault_run(operation, n, code, mapped); });
 }
 
 }  // namespace
@@ -241,12 +259,9 @@ TEST_CASE(
 TEST_CASE("Power loss at every file operation of a recovery from power loss loses nothing acknowledged") {
   for (const bool mapped : {false, true}) {
     std::uint64_t places = 0;
-    for (const std::uint64_t end_at : unclean_ends(mapped)) {
-      for (const Loss& loss : kLosses) {
-        std::uint64_t n = 1;
-        while (recovery_power_run(end_at, n, loss, mapped)) n += kPlaceStep;
-        places += n - 1;
-      }
+    for (const Ending& ending : unclean_endings(mapped)) {
+      for (const Loss& loss : kLosses)
+        places += at_every_place([&](std::uint64_t n) { return recovery_power_run(ending, n, loss, mapped); });
     }
     CHECK(places > 150);
   }
@@ -258,14 +273,12 @@ TEST_CASE("An I/O error or a full disk at every file operation of a recovery fro
                                            FileOperation::kSyncDirectory, FileOperation::kOther};
   for (const bool mapped : {false, true}) {
     std::uint64_t places = 0;
-    for (const std::uint64_t end_at : unclean_ends(mapped)) {
+    for (const Ending& ending : unclean_endings(mapped)) {
       for (const FileOperation operation : kOperations) {
         for (const StatusCode code : {StatusCode::kIoError, StatusCode::kNoSpace}) {
           if (code == StatusCode::kNoSpace && (operation == FileOperation::kRead || operation == FileOperation::kRemove))
             continue;
-          std::uint64_t n = 1;
-          while (recovery_fault_run(end_at, operation, n, code, mapped)) n += kPlaceStep;
-          places += n - 1;
+          places += at_every_place([&](std::uint64_t n) { return recovery_fault_run(ending, operation, n, code, mapped); });
         }
       }
     }

@@ -105,18 +105,16 @@ class LogRecovery {
   Result<std::uint64_t> end_of_log(SegmentReader& reader, Outcome outcome) {
     state_.tail = {reader.header().number, reader.offset()};
     bool torn = outcome == Outcome::kTornBody;
-    const bool remains = outcome == Outcome::kNoRecord && !reader.is_blank();
-    if (!reader.status()) return reader.status();
     std::uint64_t behind = 0;  // record headers found behind the end
     while (reader.resync(reader.file_size())) collect(reader, behind);
     if (!reader.status()) return reader.status();
     for (const std::uint64_t number : state_.segments) {
       if (number <= state_.tail.segment) continue;
-      torn = true;
       auto later = SegmentReader::open(fs_, path(number));
       if (!later) {
-        if (later.error().code() == StatusCode::kCorruption) continue;
-        return later.error();
+        if (later.error().code() != StatusCode::kCorruption) return later.error();
+        torn = true;
+        continue;
       }
       (*later)->seek(kSegmentHeaderBytes - kRecordAlignment);
       while ((*later)->resync((*later)->file_size())) collect(**later, behind);
@@ -129,9 +127,9 @@ class LogRecovery {
     const std::string cut = reader.path() + ": cut at offset " + std::to_string(state_.tail.offset);
     if (torn || behind > 0) {
       tell(LogLevel::kWarning, cut + " (" + std::to_string(behind) + " unsynced records behind it)");
-    } else if (remains) {
+    } else if (reader.passed_remains()) {
       tell(LogLevel::kInfo,
-           cut + " (what stands there is no record: of an earlier use of the file, or of a write that was cut off)");
+           cut + " (behind it is no record: the rest of an earlier use of the file, of a write that was cut off, or damage)");
     }
     return std::uint64_t{0};
   }

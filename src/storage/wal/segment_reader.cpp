@@ -5,7 +5,11 @@
 namespace ldb::storage {
 namespace {
 constexpr std::size_t kReadBytes = 128 << 10;
+
+bool is_blank(std::string_view bytes) {
+  return std::all_of(bytes.begin(), bytes.end(), [](char c) { return c == 0; });
 }
+}  // namespace
 
 Result<std::unique_ptr<SegmentReader>> SegmentReader::open(FileSystem& fs, const std::string& path) {
   LDB_ASSIGN_OR_RETURN(auto file, fs.open_readable(path));
@@ -43,8 +47,10 @@ SegmentReader::Outcome SegmentReader::next(std::uint64_t limit, bool want_body) 
   if (offset_ >= limit) return Outcome::kEnd;
   const std::string_view head = fetch(offset_, kRecordHeaderBytes + kVouchBytes, limit);
   if (!status_) return Outcome::kIoError;
-  if (head.size() < kRecordHeaderBytes || !decode_record_header(head, header_.generation, offset_, record_))
+  if (head.size() < kRecordHeaderBytes || !decode_record_header(head, header_.generation, offset_, record_)) {
+    passed_remains_ |= !is_blank(head);
     return Outcome::kNoRecord;
+  }
   record_offset_ = offset_;
   body_ = {};
   if (want_body && record_.body_size > 0) {
@@ -58,16 +64,12 @@ SegmentReader::Outcome SegmentReader::next(std::uint64_t limit, bool want_body) 
   return Outcome::kRecord;
 }
 
-bool SegmentReader::is_blank() {
-  const std::string_view head = fetch(offset_, kRecordHeaderBytes, file_size_);
-  return std::all_of(head.begin(), head.end(), [](char c) { return c == 0; });
-}
-
 bool SegmentReader::resync(std::uint64_t limit) {
   RecordHeader header;
   while ((offset_ += kRecordAlignment) < limit) {
     // A header needs 32 bytes, but the buffer is filled ahead, so this is a walk over memory.
     const std::string_view head = fetch(offset_, kRecordHeaderBytes + kVouchBytes, limit);
+    passed_remains_ |= !is_blank(head.substr(0, kRecordAlignment));
     if (head.size() < kRecordHeaderBytes) return false;
     if (decode_record_header(head, header_.generation, offset_, header)) return true;
   }

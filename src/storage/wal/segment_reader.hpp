@@ -38,10 +38,10 @@ class SegmentReader {
   std::uint64_t record_offset() const { return record_offset_; }
   const Status& status() const { return status_; }
 
-  /// Nothing but zeros where the next record's header would stand. False with status() after an I/O error.
-  bool is_blank();
   /// Looks for a valid record header at any later aligned offset; true when found, and the reader stands at it.
   bool resync(std::uint64_t limit);
+  /// Was anything but zeros and records passed? Where next() found no record, and on the way of resync().
+  bool passed_remains() const { return passed_remains_; }
 
  private:
   SegmentReader(std::string path, std::unique_ptr<RandomAccessFile> file) : path_(std::move(path)), file_(std::move(file)) {}
@@ -58,6 +58,7 @@ class SegmentReader {
   RecordHeader record_;
   std::uint64_t record_offset_ = 0;
   std::string_view body_;
+  bool passed_remains_ = false;
   Status status_;
 };
 
