@@ -26,6 +26,46 @@ std::uint64_t number_from(const char* variable, std::uint64_t otherwise) {
   return text != nullptr ? std::strtoull(text, nullptr, 10) : otherwise;
 }
 
+/// How a life ends that is not closed: power is lost at a mutation of the script (0: at its end), or the process is killed after
+/// some batches, and what it had not synced is still in the page cache.
+struct Ending {
+  bool killed;
+  std::uint64_t at;
+};
+
+void live(CrashHarness& run, const Ending& ending) {
+  run.fs().crash_at(ending.killed ? 0 : ending.at);
+  Status status = run.open();
+  if (status) status = ending.killed ? run.write_load(static_cast<int>(ending.at)) : run.run_script();
+  INFO(status.to_string());
+  CHECK((status.is_ok() || run.fs().crashed()));
+  if (ending.killed)
+    run.fs().kill();
+  else
+    run.fs().crash();
+  run.drop_engine();
+  run.fs().reboot();
+  run.fs().crash_at(0);
+}
+
+/// What is there after a recovery, and after more losses of power: what was shown once, and what is written
+/// behind the end that was found.
+void check_recovered(CrashHarness& run, bool power_loss) {
+  const Status status = run.open();
+  INFO(status.to_string());
+  REQUIRE(status);
+  run.check(power_loss);
+  for (int life = 0; life < 2; ++life) {
+    run.fs().crash();
+    run.drop_engine();
+    run.fs().reboot();
+    REQUIRE(run.open());
+    run.check(true);
+    REQUIRE(run.write_load(10));
+    run.check_live();
+  }
+}
+
 /// Crashes at the n-th mutation of the script (0: at its end), recovers, checks, goes on. Mutations made before the crash.
 std::uint64_t power_run(std::uint64_t seed, std::uint64_t crash_at, const Loss& loss, bool mapped) {
   CAPTURE(seed, crash_at, static_cast<int>(loss.writes), static_cast<int>(loss.entries), mapped);
@@ -34,28 +74,9 @@ std::uint64_t power_run(std::uint64_t seed, std::uint64_t crash_at, const Loss& 
   faults.write_loss = loss.writes;
   faults.entry_loss = loss.entries;
   run.fs().set_faults(faults);
-  run.fs().crash_at(crash_at);
-  Status status = run.open();
-  if (status) status = run.run_script();
+  live(run, {false, crash_at});
   const std::uint64_t mutations = run.fs().mutations();
-  INFO(status.to_string());
-  CHECK((status.is_ok() || run.fs().crashed()));
-  run.fs().crash();
-  run.drop_engine();
-  run.fs().reboot();
-  run.fs().crash_at(0);
-  status = run.open();
-  INFO(status.to_string());
-  REQUIRE(status);
-  run.check(true);
-  // What recovery shows is durable, and the engine is as good as new.
-  run.fs().crash();
-  run.drop_engine();
-  run.fs().reboot();
-  REQUIRE(run.open());
-  run.check(true);
-  REQUIRE(run.write_load(10));
-  run.check_live();
+  check_recovered(run, true);
   return mutations;
 }
 
@@ -125,46 +146,6 @@ bool fault_run(FileOperation operation, std::uint64_t n, StatusCode code, bool m
   REQUIRE(run.write_load(5));
   run.check_live();
   return in_script;
-}
-
-/// How a life ends that is not closed: power is lost at a mutation of the script, or the process is killed after some batches,
-/// and what it had not synced is still in the page cache.
-struct Ending {
-  bool killed;
-  std::uint64_t at;
-};
-
-void live(CrashHarness& run, const Ending& ending) {
-  run.fs().crash_at(ending.killed ? 0 : ending.at);
-  Status status = run.open();
-  if (status) status = ending.killed ? run.write_load(static_cast<int>(ending.at)) : run.run_script();
-  INFO(status.to_string());
-  CHECK((status.is_ok() || run.fs().crashed()));
-  if (ending.killed)
-    run.fs().kill();
-  else
-    run.fs().crash();
-  run.drop_engine();
-  run.fs().reboot();
-  run.fs().crash_at(0);
-}
-
-/// What is there after a recovery that was disturbed, and after more losses of power: what was shown once, and what is written
-/// behind the end that was found.
-void check_recovered(CrashHarness& run, bool power_loss) {
-  const Status status = run.open();
-  INFO(status.to_string());
-  REQUIRE(status);
-  run.check(power_loss);
-  for (int life = 0; life < 2; ++life) {
-    run.fs().crash();
-    run.drop_engine();
-    run.fs().reboot();
-    REQUIRE(run.open());
-    run.check(true);
-    REQUIRE(run.write_load(10));
-    run.check_live();
-  }
 }
 
 /// Loses power at the n-th mutation of the recovery. False when that was over before.
