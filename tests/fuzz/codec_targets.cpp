@@ -14,9 +14,9 @@ namespace ldb::fuzz {
 using namespace storage;
 
 const std::vector<NamedTarget>& targets() {
-  static const std::vector<NamedTarget> all{
-      {"log_segment", log_segment}, {"batch", batch},  {"manifest", manifest}, {"table", table}, {"block", block},
-      {"row_image", row_image},     {"commit", commit}};
+  static const std::vector<NamedTarget> all{{"log_segment", log_segment}, {"batch", batch},  {"manifest", manifest},
+                                            {"current", current},         {"table", table},  {"block", block},
+                                            {"row_image", row_image},     {"commit", commit}};
   return all;
 }
 

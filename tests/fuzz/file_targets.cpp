@@ -1,5 +1,7 @@
-// Formats that are files: log segments, manifests, tables. The first byte of an input says whether the rest is the file itself or
-// a list of parts to which the right checksums are given; otherwise a fuzzer would never get past a checksum.
+// Formats that are files: log segments, manifests, CURRENT, tables. The first byte of an input says whether the rest is the file
+// itself or a list of parts to which the right checksums are given; otherwise a fuzzer would never get past a checksum.
+#include <fmt/format.h>
+
 #include <memory>
 #include <string>
 
@@ -8,7 +10,9 @@
 #include "base/hash.hpp"
 #include "fuzz/targets.hpp"
 #include "ldb/faulty_file_system.hpp"
+#include "storage/file_names.hpp"
 #include "storage/inspect/inspect.hpp"
+#include "storage/manifest/manifest.hpp"
 #include "storage/sstable/table_reader.hpp"
 #include "storage/wal/log_format.hpp"
 #include "storage/wal/log_recovery.hpp"
@@ -155,6 +159,25 @@ void manifest(std::string_view input) {
   LDB_CHECK(again->snapshot().encode() == state->snapshot().encode());
 }
 
+void current(std::string_view input) {
+  Feed feed(input);
+  const bool whole = feed.byte() % 2 == 0;
+  std::string file(feed.rest());
+  if (!whole) file += fmt::format(" {:016x}\n", hash64(file));
+  FaultyFileSystem fs(1);
+  fs.restore_directory("db", {{std::string(kCurrentName), file}});
+  const auto number = read_current(fs, "db");
+  check_clear(number.error());
+  check_clear(read_manifest(fs, "db", nullptr, std::make_shared<ObsoleteTables>()).error());
+  if (!number) return;
+  LDB_CHECK(*number != 0);  // that is a directory without CURRENT
+  // Only what a writer makes is taken.
+  ManifestState state;
+  state.version = std::make_shared<Version>();
+  LDB_CHECK(ManifestWriter::create(fs, "db", *number, state).is_ok());
+  LDB_CHECK(fs.read_file(join_path("db", kCurrentName)).value() == file);
+}
+
 void table(std::string_view input) {
   Feed feed(input);
   const unsigned mode = feed.byte();
@@ -173,7 +196,8 @@ void table(std::string_view input) {
     const Compressor* const compressor = mode % 4 == 3 ? &zstd : nullptr;
     BlockHandle data;
     if (feed.byte() % 2 == 1) add(footer.dictionary, feed.chunk(), BlockLayout::kBytes, nullptr);
-    for (unsigned n = feed.byte() % 4; n > 0; --n) add(data, feed.chunk(), feed.byte() % 2 == 1 ? BlockLayout::kBytes : BlockLayout::kEntries, compressor);
+    for (unsigned n = feed.byte() % 4; n > 0; --n)
+      add(data, feed.chunk(), feed.byte() % 2 == 1 ? BlockLayout::kBytes : BlockLayout::kEntries, compressor);
     if (feed.byte() % 2 == 1) add(footer.tombstones, feed.chunk(), BlockLayout::kEntries, compressor);
     add(footer.index, feed.chunk(), BlockLayout::kEntries, compressor);
     if (feed.byte() % 2 == 1) add(footer.properties, feed.chunk(), BlockLayout::kEntries, nullptr);

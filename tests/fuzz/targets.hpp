@@ -18,6 +18,7 @@ const std::vector<NamedTarget>& targets();
 void log_segment(std::string_view input);
 void batch(std::string_view input);
 void manifest(std::string_view input);
+void current(std::string_view input);
 void table(std::string_view input);
 void block(std::string_view input);
 void row_image(std::string_view input);

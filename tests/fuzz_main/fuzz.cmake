@@ -1,5 +1,5 @@
 # One program for each target, built by clang with -fsanitize=fuzzer (preset fuzz, scripts/fuzz).
-foreach(target log_segment batch manifest table block row_image commit)
+foreach(target log_segment batch manifest current table block row_image commit)
   add_executable(fuzz_${target} fuzz_main/fuzz_main.cpp fuzz/codec_targets.cpp fuzz/file_targets.cpp)
   target_compile_definitions(fuzz_${target} PRIVATE LDB_FUZZ_TARGET=${target} XXH_INLINE_ALL)
   target_include_directories(fuzz_${target} PRIVATE ${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/tests)
