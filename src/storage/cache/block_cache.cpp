@@ -6,7 +6,7 @@
 namespace ldb::storage {
 
 BlockCache::BlockCache(std::size_t capacity_bytes, rt::EpochDomain& epochs, std::size_t table_bytes)
-    : capacity_(capacity_bytes), table_bytes_(table_bytes), epochs_(epochs) {}
+    : capacity_(capacity_bytes), table_bytes_(std::min(table_bytes, SIZE_MAX / 2)), epochs_(epochs) {}
 
 std::size_t BlockCache::capacity() const {
   const std::size_t loaded = loaded_bytes_.load(std::memory_order_relaxed);

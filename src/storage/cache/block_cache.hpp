@@ -2,6 +2,8 @@
 #pragma once
 
 #include <array>
+#include <functional>
+#include <utility>
 
 #include "base/rt/epoch.hpp"
 #include "base/rt/rt.hpp"
@@ -40,8 +42,14 @@ class BlockCache {
   /// Puts the block into an empty slot; does nothing when it is filled already or the block is too big. `place` chooses the
   /// shard: a number that is always the same for the slot and spreads the blocks of a table.
   void insert(Slot& slot, std::uint64_t place, const BlockPtr& block);
-  /// Indexes and filters were loaded, or went away. Blocks make room as others are inserted.
-  void note_loaded(std::size_t bytes) { loaded_bytes_.fetch_add(bytes, std::memory_order_relaxed); }
+  /// Indexes and filters were loaded, or went away. Blocks make room as others are inserted; what they cannot make up for, other
+  /// tables must (on_too_many_loaded).
+  void note_loaded(std::size_t bytes) {
+    const std::size_t now = loaded_bytes_.fetch_add(bytes, std::memory_order_relaxed) + bytes;
+    if (on_too_many_loaded_ && now > table_bytes_ + capacity_ / 2) on_too_many_loaded_();
+  }
+  /// Before anybody uses the cache. Called by whoever loads, without locks of the cache.
+  void set_on_too_many_loaded(std::function<void()> callback) { on_too_many_loaded_ = std::move(callback); }
   void note_dropped(std::size_t bytes) { loaded_bytes_.fetch_sub(bytes, std::memory_order_relaxed); }
   /// The slot's table is closing.
   void remove(Slot& slot, std::uint64_t place);
@@ -77,7 +85,8 @@ class BlockCache {
   void retire(const Block* block);
 
   const std::size_t capacity_;
-  const std::size_t table_bytes_;
+  const std::size_t table_bytes_;  // SIZE_MAX / 2 at the most
+  std::function<void()> on_too_many_loaded_;
   rt::EpochDomain& epochs_;
   rt::Atomic<std::size_t> loaded_bytes_{0};
   std::array<Shard, kShards> shards_;

@@ -11,7 +11,9 @@ TableCache::TableCache(FileSystem& fs, std::string directory, Bounds bounds, Blo
     : fs_(fs),
       directory_(std::move(directory)),
       bounds_{std::max<std::size_t>(1, bounds.tables / kShards), bounds.bytes / kShards},
-      blocks_(blocks) {}
+      blocks_(blocks) {
+  blocks_.set_on_too_many_loaded([this] { trim(); });
+}
 
 Result<std::shared_ptr<const TableReader>> TableCache::find(const TablePtr& file) {
   const std::uint64_t number = file->meta.number;
@@ -49,15 +51,40 @@ Result<std::shared_ptr<const TableReader>> TableCache::find(const TablePtr& file
         shard.queue.splice(shard.queue.begin(), shard.queue, oldest);
         continue;
       }
-      shard.index.erase(oldest->table->number());
-      evicted.push_back(std::move(*oldest));
-      shard.queue.pop_back();
-      // Before the lock goes: whoever opens the table again stores a new pointer.
-      if (const TablePtr owner = evicted.back().file.lock()) owner->reader.store(nullptr, std::memory_order_seq_cst);
+      evicted.push_back(take_oldest(shard));
     }
   }
   for (Entry& entry : evicted) forget(std::move(entry));
   return opened;
+}
+
+TableCache::Entry TableCache::take_oldest(Shard& shard) {
+  Entry entry = std::move(shard.queue.back());
+  shard.index.erase(entry.table->number());
+  shard.queue.pop_back();
+  // Before the lock goes: whoever opens the table again stores a new pointer.
+  if (const TablePtr owner = entry.file.lock()) owner->reader.store(nullptr, std::memory_order_seq_cst);
+  return entry;
+}
+
+void TableCache::trim() {
+  std::size_t total = memory_usage();
+  std::vector<Entry> evicted;
+  for (const bool spare_the_used : {true, false}) {
+    for (Shard& shard : shards_) {
+      rt::MutexLock lock(shard.mutex);
+      for (std::size_t left = shard.queue.size(); left > 0 && total > kShards * bounds_.bytes; --left) {
+        const auto oldest = std::prev(shard.queue.end());
+        if (spare_the_used && oldest->table->recently_used().exchange(false, std::memory_order_relaxed)) {
+          shard.queue.splice(shard.queue.begin(), shard.queue, oldest);
+          continue;
+        }
+        total -= std::min(total, oldest->table->memory_usage());
+        evicted.push_back(take_oldest(shard));
+      }
+    }
+  }
+  for (Entry& entry : evicted) forget(std::move(entry));
 }
 
 void TableCache::forget(Entry entry) { blocks_.epochs().retire(std::move(entry.table)); }

@@ -5,6 +5,7 @@
 #include <list>
 #include <memory>
 #include <unordered_map>
+#include <vector>
 
 #include "base/rt/rt.hpp"
 #include "storage/manifest/version.hpp"
@@ -18,7 +19,7 @@ class TableCache {
  public:
   struct Bounds {
     std::size_t tables;
-    std::size_t bytes;  ///< indexes and filters; checked when a table is opened (BlockCache makes up for what is loaded later)
+    std::size_t bytes;  ///< indexes and filters; checked when a table is opened, and when those of open ones grow too much
   };
   TableCache(FileSystem& fs, std::string directory, Bounds bounds, BlockCache& blocks);
 
@@ -41,6 +42,9 @@ class TableCache {
     std::unordered_map<std::uint64_t, std::list<Entry>::iterator> index LDB_GUARDED_BY(mutex);
   };
   bool is_over(const Shard& shard) const LDB_REQUIRES(shard.mutex);
+  static Entry take_oldest(Shard& shard) LDB_REQUIRES(shard.mutex);
+  /// Closes tables, those first that were not used of late, until all that are left are within the bound together.
+  void trim();
   static std::size_t bytes_of(const Shard& shard) LDB_REQUIRES(shard.mutex);
   /// The entry leaves the cache; readers may still follow the pointer to it.
   void forget(Entry entry);
