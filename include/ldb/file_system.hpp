@@ -26,8 +26,9 @@ class FileMapping {
  public:
   virtual ~FileMapping() = default;
   virtual char* data() = 0;
-  /// A hint that all of these bytes will be stored to soon, in this order: cheaper than to find out page by page.
-  virtual void will_store(std::uint64_t /*offset*/, std::size_t /*size*/) {}
+  /// All of these bytes will be stored to soon, in this order: cheaper than to find out page by page. A failure says that a store
+  /// there would fail, which would kill the process: WritableFile::write_at() reports why.
+  virtual Status will_store(std::uint64_t /*offset*/, std::size_t /*size*/) { return {}; }
   /// A hint that these bytes will not be touched again: they need not be held in the memory of the process.
   virtual void have_stored(std::uint64_t /*offset*/, std::size_t /*size*/) {}
 };

@@ -60,7 +60,7 @@ TEST_CASE("What is stored through a mapping stays when the mapping is told to le
   for (std::size_t i = 0; i < kSize; ++i) wanted[i] = static_cast<char>(i * 31 >> 8);
   constexpr std::size_t kStep = 128 << 10;
   for (std::size_t at = 0; at < kSize; at += kStep) {
-    mapping->will_store(at, kStep);
+    REQUIRE(mapping->will_store(at, kStep).is_ok());
     wanted.copy(mapping->data() + at, kStep, at);
     mapping->have_stored(at, kStep);
   }
@@ -68,6 +68,27 @@ TEST_CASE("What is stored through a mapping stays when the mapping is told to le
   std::string read(kSize, '\0');
   CHECK(fs.open_readable(path).value()->read(0, kSize, read.data()).value() == kSize);
   CHECK(read == wanted);
+}
+
+TEST_CASE("Memory that stores would fail in is not taken to be there") {
+  const TemporaryDirectory dir;
+  FileSystem& fs = posix_file_system();
+  constexpr std::size_t kSize = 1 << 20;
+  const std::string path = join_path(dir.path, "mapped");
+  auto file = fs.open_writable(path, OpenMode::kTruncate);
+  REQUIRE(file.is_ok());
+  REQUIRE(file.value()->preallocate(kSize).is_ok());
+  const auto mapping = file.value()->map(kSize);
+  if (!mapping || !mapping->will_store(0, kSize).is_ok()) {
+    WARN("no mappings on this file system");
+    return;
+  }
+  // What a disk that fails does to a page, a file that became shorter does, too: a store would raise SIGBUS.
+  REQUIRE(file.value()->truncate(kSize / 2).is_ok());
+  CHECK(mapping->will_store(0, kSize / 2).is_ok());
+  const Status status = mapping->will_store(kSize / 2, kSize / 2);
+  CHECK(status.code() == StatusCode::kIoError);
+  CHECK(status.message().find(path) != std::string_view::npos);
 }
 
 TEST_CASE("A full device reports no space and names the file") {

@@ -20,15 +20,18 @@ class TestMapping final : public FileMapping {
     std::uint64_t given_back = 0;
     std::uint64_t end_in = 0;     ///< of all that was brought in
     std::uint64_t end_given = 0;  ///< of all that was given back
+    std::uint64_t fails_from = ~std::uint64_t{0};
   };
   TestMapping(std::uint64_t size, Calls& calls) : bytes_(size), calls_(calls) {}
   char* data() override { return bytes_.data(); }
-  void will_store(std::uint64_t offset, std::size_t size) override {
+  Status will_store(std::uint64_t offset, std::size_t size) override {
+    if (offset >= calls_.fails_from) return Status(StatusCode::kIoError, "the disk failed");
     CHECK(offset % kPage == 0);
     REQUIRE(offset + size <= bytes_.size());
     CHECK(offset == calls_.end_in);
     ++calls_.brought_in;
     calls_.end_in = offset + size;
+    return {};
   }
   void have_stored(std::uint64_t offset, std::size_t size) override {
     CHECK(offset == calls_.end_given);
@@ -50,7 +53,7 @@ struct Fixture {
     window = std::make_unique<LogWindow>(std::move(mapping), size);
   }
   void store(std::uint64_t bytes) {
-    window->store(stored, std::string(bytes, static_cast<char>('a' + stored % 26)));
+    REQUIRE(window->store(stored, std::string(bytes, static_cast<char>('a' + stored % 26))));
     CHECK(data[stored] == static_cast<char>('a' + stored % 26));
     stored += bytes;
     // What was stored to was in memory, unless at the very end, and nothing is given back that the writer may still touch.
@@ -127,8 +130,9 @@ TEST_CASE("A writer is followed by several threads at once") {
   struct Pages final : FileMapping {
     explicit Pages(std::uint64_t size) : bytes(size), given(size / kPage) {}
     char* data() override { return bytes.data(); }
-    void will_store(std::uint64_t offset, std::size_t size) override {
+    Status will_store(std::uint64_t offset, std::size_t size) override {
       if (offset + size > bytes.size()) wrong = true;
+      return {};
     }
     void have_stored(std::uint64_t offset, std::size_t size) override {
       if (offset + size > bytes.size() || offset + size > stored) wrong = true;
@@ -158,7 +162,7 @@ TEST_CASE("A writer is followed by several threads at once") {
     while (expected.size() + 3000 <= kSize) {
       const std::string record(1 + expected.size() % 2999, static_cast<char>('a' + expected.size() % 26));
       stored_to_given |= pages.given[expected.size() / kPage];
-      window.store(expected.size(), record);
+      if (!window.store(expected.size(), record)) stored_to_given = true;
       expected += record;
       pages.stored = expected.size();
       told = expected.size();
@@ -169,6 +173,23 @@ TEST_CASE("A writer is followed by several threads at once") {
     CHECK_FALSE(stored_to_given);
     CHECK(std::string_view(pages.bytes.data(), expected.size()) == expected);
   }
+}
+
+TEST_CASE("Nothing is stored where memory could not be brought in, whoever asked for it, nor behind it") {
+  const bool followed = GENERATE(false, true);
+  Fixture log(4 << 20);
+  log.store(1000);
+  log.calls.fails_from = log.calls.end_in;
+  if (followed) {
+    log.window->follow(log.stored);
+    CHECK_FALSE(log.window->store(log.stored, "x"));
+  } else {
+    while (log.stored + 1000 <= log.calls.end_in) log.store(1000);
+    CHECK_FALSE(log.window->store(log.stored, std::string(1000, 'x')));
+  }
+  log.calls.fails_from = ~std::uint64_t{0};  // the segment goes on by calls
+  CHECK_FALSE(log.window->store(log.stored, "x"));
+  CHECK(log.data[log.stored] == '\0');
 }
 
 TEST_CASE("A window need not end with a page") {

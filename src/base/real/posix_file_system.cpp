@@ -97,21 +97,24 @@ class PosixRandomAccessFile final : public RandomAccessFile {
 
 class PosixFileMapping final : public FileMapping {
  public:
-  PosixFileMapping(void* data, std::size_t size) : data_(data), size_(size) {}
+  PosixFileMapping(std::string path, void* data, std::size_t size) : path_(std::move(path)), data_(data), size_(size) {}
   ~PosixFileMapping() override { ::munmap(data_, size_); }
   PosixFileMapping(const PosixFileMapping&) = delete;
   PosixFileMapping& operator=(const PosixFileMapping&) = delete;
   char* data() override { return static_cast<char*>(data_); }
-  void will_store([[maybe_unused]] std::uint64_t offset, [[maybe_unused]] std::size_t size) override {
-#ifdef MADV_POPULATE_WRITE  // Linux 5.14
-    (void)::madvise(data() + offset, size, MADV_POPULATE_WRITE);
+  Status will_store([[maybe_unused]] std::uint64_t offset, [[maybe_unused]] std::size_t size) override {
+#ifdef MADV_POPULATE_WRITE  // Linux 5.14; an older kernel does not know it
+    const int result = retry([&] { return ::madvise(data() + offset, size, MADV_POPULATE_WRITE); });
+    if (result != 0 && errno != EINVAL) return io_error(errno, "bring in at " + std::to_string(offset), path_);
 #endif
+    return {};
   }
   void have_stored(std::uint64_t offset, std::size_t size) override {
     (void)::madvise(data() + offset, size, MADV_DONTNEED);  // of a shared mapping: the pages stay, dirty, with the file
   }
 
  private:
+  const std::string path_;
   void* const data_;
   const std::size_t size_;
 };
@@ -181,7 +184,7 @@ class PosixWritableFile final : public WritableFile {
     if (!usable() || size_bytes == 0 || size_bytes > allocated_ || !stores_cannot_fail(fd_.get())) return nullptr;
     void* const data = ::mmap(nullptr, size_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd_.get(), 0);
     if (data == MAP_FAILED) return nullptr;
-    return std::make_unique<PosixFileMapping>(data, size_bytes);
+    return std::make_unique<PosixFileMapping>(path_, data, size_bytes);
   }
 
   Status close() override {

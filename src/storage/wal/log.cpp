@@ -36,7 +36,17 @@ Result<std::unique_ptr<Log>> Log::open(Options options, LogState state) {
   log->window_ = log->current_.window;
   log->written_ = log->synced_ = state.tail;
   log->begin_ = log->released_ = state.begin;
+  lock.unlock();
+  if (state.marked) return log;
+  if (Status status = log->vouch_for_recovered(); !status) return status;
   return log;
+}
+
+Status Log::vouch_for_recovered() {
+  wants_mark_ = true;
+  if (!fits(0)) return {};  // the first record or close() does it
+  encode(RecordType::kMark, 0, 0, record_body_checksum({}), {});
+  return write_buffer(false);
 }
 
 Status Log::sync_recovered(const LogState& state) {
@@ -178,12 +188,17 @@ void Log::encode(RecordType type, std::uint8_t flags, std::uint64_t sequence, st
   buffer_.resize(static_cast<std::size_t>(offset_ - buffer_offset_));  // pads with zeros
 }
 
+/// With a seal behind it.
+bool Log::fits(std::size_t body_bytes) const {
+  const std::uint64_t worst = kRecordHeaderBytes + kVouchBytes + body_bytes + 2 * kRecordAlignment;
+  const std::uint64_t seal = kRecordHeaderBytes + kVouchBytes + 8;
+  return offset_ + worst + seal <= options_.segment_bytes;
+}
+
 Status Log::append(RecordType type, std::uint8_t flags, std::uint64_t sequence, std::uint64_t body_checksum,
                    std::string_view body) {
   LDB_TRY(poisoned());
-  const std::uint64_t worst = kRecordHeaderBytes + kVouchBytes + body.size() + 2 * kRecordAlignment;
-  const std::uint64_t seal = kRecordHeaderBytes + kVouchBytes + 8;
-  if (offset_ > kSegmentHeaderBytes && offset_ + worst + seal > options_.segment_bytes) LDB_TRY(change_segment());
+  if (offset_ > kSegmentHeaderBytes && !fits(body.size())) LDB_TRY(change_segment());
   encode(type, flags, sequence, body_checksum, body);
   return {};
 }
@@ -217,10 +232,9 @@ Status Log::change_segment() {
 Status Log::write_buffer(bool may_map) {
   LDB_TRY(poisoned());
   if (buffer_.empty()) return {};
-  if (const std::uint64_t end = buffer_offset_ + buffer_.size(); may_map && current_.window && end <= options_.segment_bytes) {
-    current_.window->store(buffer_offset_, buffer_);
-  } else if (Status status = current_.file->write_at(buffer_offset_, buffer_); !status) {
-    return poison(status);
+  const bool in_window = may_map && current_.window && buffer_offset_ + buffer_.size() <= options_.segment_bytes;
+  if (!in_window || !current_.window->store(buffer_offset_, buffer_)) {
+    if (Status status = current_.file->write_at(buffer_offset_, buffer_); !status) return poison(status);
   }
   bytes_written_.fetch_add(buffer_.size(), std::memory_order_relaxed);
   buffer_offset_ += buffer_.size();

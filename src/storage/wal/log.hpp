@@ -20,6 +20,7 @@ struct LogState {
   LogPosition tail;                     ///< end of the last record; {0, 0} for a new log
   LogPosition begin;                    ///< oldest position that readers may ask for
   LogPosition vouched;                  ///< what stands before is known to be synced
+  bool marked = true;                   ///< nothing stands behind the last mark that it does not vouch for
 };
 
 /// Writer methods ("writer:") are called by one thread at a time, the engine's write leader; the rest by any thread.
@@ -112,7 +113,10 @@ class Log {
   /// Makes durable what nobody vouches for. It is written once more, because after a sync that failed in the life before the
   /// pages may look clean without being on the disk.
   Status sync_recovered(const LogState& state);
+  /// What recovery made durable must not count as a torn tail when it is damaged later, even if nothing is ever written again.
+  Status vouch_for_recovered();
   Result<Segment> create_segment(std::uint64_t number);
+  bool fits(std::size_t body_bytes) const;
   Status change_segment();
   std::shared_ptr<LogWindow> map(WritableFile& file) const;
   /// `may_map`: a sync of what is stored through a mapping takes longer than one of what is written by a call.

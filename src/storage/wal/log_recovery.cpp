@@ -80,6 +80,7 @@ class LogRecovery {
       if (outcome != Outcome::kRecord) return end_of_log(reader, outcome);
       const RecordHeader& record = reader.record();
       vouched_ = std::max(vouched_, record.vouched);
+      state_.marked = record.type == RecordType::kMark;
       if (record.type == RecordType::kSeal) {
         if (record.body_size != 8) return damaged(reader, "bad seal");
         const std::uint64_t next = load_u64(reader.body().data());

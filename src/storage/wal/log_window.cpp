@@ -20,12 +20,14 @@ void raise(rt::Atomic<std::uint64_t>& value, std::uint64_t to) {
 LogWindow::LogWindow(std::unique_ptr<FileMapping> mapping, std::uint64_t size_bytes)
     : mapping_(std::move(mapping)), size_bytes_(size_bytes / kPage * kPage) {}
 
-void LogWindow::store(std::uint64_t offset, std::string_view bytes) {
+bool LogWindow::store(std::uint64_t offset, std::string_view bytes) {
   const std::uint64_t end = offset + bytes.size();
   if (end > brought_in_.load(std::memory_order_relaxed)) bring_in(offset, end + kShortAhead);
+  if (refused_.load(std::memory_order_relaxed)) return false;
   if (offset > given_back_.load(std::memory_order_relaxed) + kLongBehind) give_back(offset);
   std::memcpy(mapping_->data() + offset, bytes.data(), bytes.size());
   stored_here_.store(end, std::memory_order_relaxed);
+  return true;
 }
 
 void LogWindow::follow(std::uint64_t stored) {
@@ -39,7 +41,10 @@ void LogWindow::follow(std::uint64_t stored) {
 void LogWindow::bring_in(std::uint64_t from, std::uint64_t to) {
   from = std::max(brought_in_.load(std::memory_order_relaxed), from / kPage * kPage);
   const std::uint64_t most = std::min((to + kPage - 1) / kPage * kPage, size_bytes_);
-  if (from < most) mapping_->will_store(from, static_cast<std::size_t>(most - from));
+  if (from < most && !mapping_->will_store(from, static_cast<std::size_t>(most - from))) {
+    refused_.store(true, std::memory_order_relaxed);
+    return;
+  }
   raise(brought_in_, std::max(to, most));
 }
 

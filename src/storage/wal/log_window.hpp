@@ -17,8 +17,9 @@ class LogWindow {
  public:
   LogWindow(std::unique_ptr<FileMapping> mapping, std::uint64_t size_bytes);
 
-  /// The writer's: `bytes` at `offset`, at or behind everything stored before, and within the size.
-  void store(std::uint64_t offset, std::string_view bytes);
+  /// The writer's: `bytes` at `offset`, at or behind everything stored before, and within the size. False when the memory for it
+  /// could not be brought in, now or earlier: a call to write will say why.
+  bool store(std::uint64_t offset, std::string_view bytes);
 
   /// Of any thread: brings in what is stored next, and gives back what was stored, when records were stored up to `stored`. Does
   /// nothing for a writer that has not stored here of late (it uses calls, since it syncs), or beside another thread that does
@@ -48,6 +49,7 @@ class LogWindow {
   rt::Atomic<std::uint64_t> brought_in_{0};
   rt::Atomic<std::uint64_t> given_back_{0};
   rt::Atomic<bool> followed_{false};  ///< somebody is in follow()
+  rt::Atomic<bool> refused_{false};   ///< memory could not be brought in; nothing is stored any more
 };
 
 }  // namespace ldb::storage
