@@ -9,8 +9,9 @@ namespace {
 
 constexpr std::string_view kCannotPrepare = "cannot prepare the log; it will be tried again";
 constexpr std::int64_t kRetryNs = 100 * rt::kMillisecond;
-constexpr std::uint64_t kMaxManifestBytes = 4 << 20;
-constexpr std::size_t kMaxFlushPieces = 4;  // of a full memtable
+constexpr std::int64_t kRefusalNs = 10 * rt::kSecond;  // of an executor: then it is an error for who waits
+constexpr std::int64_t kRefusalGapNs = rt::kSecond;    // who waits asks more often, so a longer gap begins anew
+constexpr std::size_t kMaxFlushPieces = 4;             // of a full memtable
 
 /// Keys that cut the memtables into at most `pieces` pieces of about the same number of keys.
 std::vector<std::string> find_cuts(const std::vector<std::shared_ptr<Memtable>>& memtables, std::size_t pieces) {
@@ -34,9 +35,28 @@ std::vector<std::string> find_cuts(const std::vector<std::shared_ptr<Memtable>>&
 }  // namespace
 
 bool LsmEngine::submit_task(TaskPriority priority, void (LsmEngine::*task)()) {
-  if (!executor_->submit(priority, [this, task] { (this->*task)(); })) return false;
+  if (!executor_->submit(priority, [this, task] { (this->*task)(); })) {
+    const std::int64_t now = rt::monotonic_ns();
+    if (now - refused_last_ns_ > kRefusalGapNs) refused_since_ns_ = now;
+    refused_last_ns_ = now;
+    return false;
+  }
+  refused_last_ns_ = 0;
   ++tasks_;
   return true;
+}
+
+Status LsmEngine::executor_status() const {
+  if (refused_last_ns_ == 0 || refused_last_ns_ - refused_since_ns_ < kRefusalNs) return {};
+  return Status(StatusCode::kUnavailable, "the executor has refused all work of the storage engine for " +
+                                              std::to_string(kRefusalNs / rt::kSecond) + " seconds");
+}
+
+Status LsmEngine::begin_task() {
+  rt::MutexLock lock(mutex_);
+  if (stopping_) return Status(StatusCode::kAborted, "storage engine is closed");
+  ++tasks_;
+  return {};
 }
 
 void LsmEngine::schedule() {
@@ -85,7 +105,7 @@ void LsmEngine::remove_files(const std::vector<std::string>& names) {
 }
 
 Status LsmEngine::write_edit(const VersionEdit& edit) {
-  if (!manifest_ || manifest_->size() > kMaxManifestBytes) {
+  if (!manifest_ || manifest_->wants_successor()) {
     if (manifest_) leftovers_.push_back(manifest_name(manifest_->number()));
     manifest_ = nullptr;  // whatever happens now, CURRENT may not name it any more
     const std::uint64_t number = next_file_number_.fetch_add(1);
@@ -284,6 +304,7 @@ Status LsmEngine::flush() {
     const auto state = read_state();
     if (std::find(state->immutables.begin(), state->immutables.end(), newest) == state->immutables.end()) return {};
     if (!flush_failure_) return flush_failure_;
+    LDB_TRY(executor_status());
     schedule();
     changed_.wait_until(mutex_, rt::monotonic_ns() + 10 * rt::kMillisecond);
   }

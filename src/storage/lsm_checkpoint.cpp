@@ -9,6 +9,19 @@
 namespace ldb::storage {
 
 Status LsmEngine::checkpoint(const std::string& directory) {
+  LDB_TRY(begin_task());
+  EngineEvent event;
+  event.kind = EngineEventKind::kCheckpointed;
+  const std::int64_t started = rt::monotonic_ns();
+  event.status = make_checkpoint(directory);
+  event.duration_ns = rt::monotonic_ns() - started;
+  tell(event);
+  rt::MutexLock lock(mutex_);
+  task_done();
+  return event.status.with_context("checkpoint to " + directory);
+}
+
+Status LsmEngine::make_checkpoint(const std::string& directory) {
   rt::MutexLock one_at_a_time(checkpoint_mutex_);
   LDB_TRY(sync());  // what was acknowledged before belongs into the copy, whatever its sync policy
   LDB_ASSIGN_OR_RETURN(const bool exists, fs_.exists(directory));
@@ -16,19 +29,17 @@ Status LsmEngine::checkpoint(const std::string& directory) {
     LDB_ASSIGN_OR_RETURN(const auto names, fs_.list(directory));
     if (!names.empty()) return Status(StatusCode::kAlreadyExists, directory + ": is not empty; choose another directory");
   }
-  {
-    rt::MutexLock lock(mutex_);
-    if (stopping_) return Status(StatusCode::kAborted, "storage engine is closed");
-    ++tasks_;  // close() waits
-  }
-  const std::int64_t started = rt::monotonic_ns();
   ManifestState state;
+  LogPosition end;
   {
+    // Together: a run that is ingested after the state was taken must not be missing below what was written after it. The log
+    // reaches at least to what is in tables, since it was synced before they were installed.
     rt::MutexLock lock(manifest_mutex_);
     state = state_;  // its version keeps the table files, the pin keeps the log
     log_->pin(state.log_begin.segment);
+    end = log_->synced_end_of_copy();
   }
-  Status status = copy_to(directory, std::move(state));
+  Status status = copy_to(directory, std::move(state), end);
   if (!status) (void)fs_.remove_directory(directory);  // without CURRENT nobody would open what is left, but it takes space
   {
     rt::MutexLock lock(manifest_mutex_);
@@ -36,17 +47,10 @@ Status LsmEngine::checkpoint(const std::string& directory) {
     log_->drop_before(state_.log_begin);
   }
   remove_obsolete_files();
-  EngineEvent event;
-  event.kind = EngineEventKind::kCheckpointed;
-  event.duration_ns = rt::monotonic_ns() - started;
-  event.status = status;
-  tell(event);
-  rt::MutexLock lock(mutex_);
-  task_done();
-  return status.with_context("checkpoint to " + directory);
+  return status;
 }
 
-Status LsmEngine::copy_to(const std::string& directory, ManifestState state) {
+Status LsmEngine::copy_to(const std::string& directory, ManifestState state, LogPosition end) {
   LDB_TRY(fs_.create_directory(directory));
   for (const auto& tables : state.version->levels) {
     for (const TablePtr& table : tables) {
@@ -54,8 +58,6 @@ Status LsmEngine::copy_to(const std::string& directory, ManifestState state) {
       LDB_TRY(fs_.hard_link(path(name), join_path(directory, name)));
     }
   }
-  // Asked after the state was taken, so that the log reaches at least to what is in tables.
-  const LogPosition end = log_->synced_end_of_copy();
   std::vector<char> buffer(std::min<std::size_t>(options_.log_segment_bytes, 1 << 20));
   for (std::uint64_t number = std::max<std::uint64_t>(state.log_begin.segment, 1); number <= end.segment; ++number) {
     // Sealed segments do not change any more; the last one is cut behind its last synced record.

@@ -108,6 +108,7 @@ class LsmEngine final : public StorageEngine {
   Status start();
   Status check_tables(const ManifestState& state) const;
   Status replay(LogPosition at, const RecordHeader& header, std::string_view body);
+  Status name_first_segment(LogPosition first);
   void remove_orphans();
 
   // lsm_write.cpp: all but submit() by the leader, one thread at a time.
@@ -138,6 +139,10 @@ class LsmEngine final : public StorageEngine {
   // lsm_background.cpp
   void schedule() LDB_REQUIRES(mutex_);
   bool submit_task(TaskPriority priority, void (LsmEngine::*task)()) LDB_REQUIRES(mutex_);
+  /// Not ok when the executor has refused everything for a long time, so that waiting would have no end.
+  Status executor_status() const LDB_REQUIRES(mutex_);
+  /// close() waits until task_done(). kAborted when it was called already.
+  Status begin_task();
   void task_done() LDB_REQUIRES(mutex_);
   void run_flush();
   void run_compaction();
@@ -180,6 +185,7 @@ class LsmEngine final : public StorageEngine {
   Status write_piece(KeyPiece& piece, PieceInput input);
 
   // lsm_ingest.cpp
+  Result<std::uint64_t> ingest_run(SortedSource& source, EngineEvent& event);
   Status build_run(SortedSource& source, std::uint64_t sequence, std::vector<TableMeta>& tables);
   Status add_run(const std::vector<TableMeta>& tables, std::uint64_t sequence, bool& installing);
   Status settle_failed_ingest(const Status& failure);
@@ -190,7 +196,8 @@ class LsmEngine final : public StorageEngine {
   void end_compaction();
 
   // lsm_checkpoint.cpp
-  Status copy_to(const std::string& directory, ManifestState state);
+  Status make_checkpoint(const std::string& directory);
+  Status copy_to(const std::string& directory, ManifestState state, LogPosition end);
   Status copy_segment(std::uint64_t number, std::uint64_t limit, const std::string& directory, std::span<char> buffer);
 
   // lsm_inspect.cpp
@@ -280,6 +287,8 @@ class LsmEngine final : public StorageEngine {
   Status compaction_failure_ LDB_GUARDED_BY(mutex_);
   Status upkeep_failure_ LDB_GUARDED_BY(mutex_);
   std::int64_t retry_at_ns_ LDB_GUARDED_BY(mutex_) = 0;
+  std::int64_t refused_since_ns_ LDB_GUARDED_BY(mutex_) = 0;  // the executor; without a task accepted meanwhile
+  std::int64_t refused_last_ns_ LDB_GUARDED_BY(mutex_) = 0;   // 0: the last task was accepted
   CompactionPicker picker_ LDB_GUARDED_BY(mutex_);
   const CollectionPolicy* policy_ LDB_GUARDED_BY(mutex_) = nullptr;
   /// kNone: writers need not look any closer.

@@ -32,7 +32,20 @@ int level_for(const Version& version, const TableMeta& table) {
 }  // namespace
 
 Result<std::uint64_t> LsmEngine::ingest(SortedSource& source) {
-  LDB_TRY(usable());
+  LDB_TRY(begin_task());
+  EngineEvent event;
+  event.kind = EngineEventKind::kIngested;
+  const std::int64_t started = rt::monotonic_ns();
+  const auto sequence = ingest_run(source, event);
+  event.status = sequence.error();
+  event.duration_ns = rt::monotonic_ns() - started;
+  if (event.tables_out > 0) tell(event);
+  rt::MutexLock lock(mutex_);
+  task_done();
+  return sequence;
+}
+
+Result<std::uint64_t> LsmEngine::ingest_run(SortedSource& source, EngineEvent& event) {
   rt::MutexLock one_at_a_time(ingest_mutex_);
   std::uint64_t sequence = 0;
   {
@@ -41,27 +54,20 @@ Result<std::uint64_t> LsmEngine::ingest(SortedSource& source) {
   }
   if (sequence >= kMaxSequence)
     return Status(StatusCode::kResourceExhausted, "no sequences are left; copy the data into a new engine");
-  const std::int64_t started = rt::monotonic_ns();
   std::vector<TableMeta> tables;
   LDB_TRY(build_run(source, sequence, tables));
   if (tables.empty()) return published_.load();
-  EngineEvent event;
-  event.kind = EngineEventKind::kIngested;
   event.tables_out = tables.size();
   for (const TableMeta& table : tables) event.bytes_out += table.file_size;
   bool installing = false;
-  event.status = add_run(tables, sequence, installing);
-  if (!event.status) {
-    if (installing) event.status = settle_failed_ingest(event.status);
-    if (event.status.code() != StatusCode::kOutcomeUnknown) {
+  if (Status status = add_run(tables, sequence, installing); !status) {
+    if (installing) status = settle_failed_ingest(status);
+    if (status.code() != StatusCode::kOutcomeUnknown) {
       for (const TableMeta& table : tables) (void)fs_.remove(path(table_name(table.number)));
     }
-  } else {
-    counters_.ingested_bytes.fetch_add(event.bytes_out, std::memory_order_relaxed);
+    return status;
   }
-  event.duration_ns = rt::monotonic_ns() - started;
-  tell(event);
-  LDB_TRY(event.status);
+  counters_.ingested_bytes.fetch_add(event.bytes_out, std::memory_order_relaxed);
   return sequence;
 }
 
@@ -179,6 +185,7 @@ Status LsmEngine::flush_overlapping(std::string_view lower, std::string_view upp
     const auto& waiting = state->immutables;
     if (std::none_of(waiting.begin(), waiting.end(), [&](const auto& m) { return overlaps(*m, lower, upper); })) return {};
     if (!flush_failure_) return flush_failure_;
+    LDB_TRY(executor_status());
     schedule();
     changed_.wait_until(mutex_, rt::monotonic_ns() + 10 * rt::kMillisecond);
   }

@@ -12,6 +12,10 @@ namespace ldb::storage {
 namespace {
 
 constexpr std::size_t kMaxOpenTables = 512;
+// Beyond any machine; sums and products of these do not overflow.
+constexpr std::uint64_t kMostMemtableBytes = std::uint64_t{64} << 30;
+constexpr std::uint64_t kMostCacheBytes = std::uint64_t{1} << 50;
+constexpr std::uint64_t kMostSegmentBytes = std::uint64_t{4} << 30;
 constexpr std::size_t kLeastTableBytes = 64 << 20;  // for indexes and filters, when there is no budget
 
 EngineOptions with_budget(EngineOptions options) {
@@ -30,9 +34,12 @@ Status check_options(const EngineOptions& options) {
   const auto bad = [](const char* what) { return Status(StatusCode::kInvalidArgument, std::string("EngineOptions: ") + what); };
   if (options.memory_budget_bytes != 0 && options.memory_budget_bytes < 4 << 20)
     return bad("memory_budget_bytes must be at least 4 MiB");
-  if (options.memtable_bytes < 16 << 10) return bad("memtable_bytes must be at least 16 KiB");
+  if (options.memtable_bytes < 16 << 10 || options.memtable_bytes > kMostMemtableBytes)
+    return bad("memtable_bytes must be between 16 KiB and 64 GiB");
+  if (options.block_cache_bytes > kMostCacheBytes) return bad("block_cache_bytes must be at most 1 PiB");
   if (options.block_bytes < 256 || options.block_bytes > 16 << 20) return bad("block_bytes must be between 256 and 16 MiB");
-  if (options.log_segment_bytes < 16 << 10) return bad("log_segment_bytes must be at least 16 KiB");
+  if (options.log_segment_bytes < 16 << 10 || options.log_segment_bytes > kMostSegmentBytes)
+    return bad("log_segment_bytes must be between 16 KiB and 4 GiB");
   if (options.compression_level < 0 || options.compression_level > 22) return bad("compression_level must be between 0 and 22");
   if (options.max_subcompactions < 1 || options.max_subcompactions > 64)
     return bad("max_subcompactions must be between 1 and 64");
@@ -80,7 +87,8 @@ Status LsmEngine::start() {
   request.directory = directory_;
   request.begin = state.log_begin;
   request.replay_from = state.log_flushed;
-  const LogPosition start = state.log_flushed.segment == 0 ? LogPosition{1, kSegmentHeaderBytes} : state.log_flushed;
+  constexpr LogPosition kFirst{1, kSegmentHeaderBytes};
+  const LogPosition start = state.log_flushed.segment == 0 ? kFirst : state.log_flushed;
   active_ = std::make_shared<Memtable>(memtable_blocks_, start);
   {
     rt::MutexLock lock(mutex_);
@@ -96,6 +104,10 @@ Status LsmEngine::start() {
     // A new manifest for every opening: the old one may end in a torn edit.
     rt::MutexLock lock(manifest_mutex_);
     state_ = std::move(state);
+    if (!log_state.segments.empty()) {
+      state_.log_begin = std::max(state_.log_begin, kFirst);
+      state_.log_flushed = std::max(state_.log_flushed, kFirst);
+    }
     const std::uint64_t number = std::max(state_.next_file_number, state_.manifest_number + 1);
     next_file_number_.store(number + 1);
     state_.next_file_number = number + 1;
@@ -103,6 +115,7 @@ Status LsmEngine::start() {
   }
   LDB_ASSIGN_OR_RETURN(
       log_, Log::open({&fs_, options_.log_sink, directory_, options_.log_segment_bytes, options_.map_log}, std::move(log_state)));
+  LDB_TRY(name_first_segment(kFirst));
   if (options_.compaction_bytes_per_second > 0)
     rate_limiter_ = std::make_unique<RateLimiter>(options_.compaction_bytes_per_second);
   remove_orphans();
@@ -117,6 +130,17 @@ Status LsmEngine::start() {
   rt::MutexLock lock(mutex_);
   update_pressure();
   schedule();
+  return {};
+}
+
+/// From now on a directory without its log is damaged, even before anything was flushed. Only after the segment is there.
+Status LsmEngine::name_first_segment(LogPosition first) {
+  rt::MutexLock lock(manifest_mutex_);
+  if (state_.log_begin.segment != 0) return {};
+  VersionEdit edit;
+  edit.log_begin = edit.log_flushed = first;
+  LDB_TRY(manifest_->append(edit));
+  state_.note(edit);
   return {};
 }
 
@@ -236,6 +260,7 @@ Status LsmEngine::close() {
     leader_active_ = false;
   }
   {
+    if (rate_limiter_) rate_limiter_->stop();
     rt::MutexLock lock(mutex_);
     stopping_ = true;
     changed_.notify_all();

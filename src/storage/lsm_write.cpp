@@ -181,7 +181,6 @@ Status LsmEngine::commit_group(const std::vector<LsmWrite*>& group) {
   add_as_leader(counters_.groups, 1);
   add_as_leader(counters_.writes, group.size());
   if (switch_wanted && !active_->empty()) {
-    LDB_TRY(log_->write_out());
     // Whoever asks for a flush wants the space of the log back, too.
     // Where there is no space for another segment this one goes on. Other failures poison the log, and the flush reports that
     // when it cannot sync; the writes of this group are done.
@@ -198,6 +197,7 @@ Status LsmEngine::log_group(const std::vector<LsmWrite*>& group) {
   SyncPolicy most = SyncPolicy::kNone;
   for (const LsmWrite* write : group) {
     most = std::max(most, write->sync);
+    if (write->switch_memtable) most = std::max(most, SyncPolicy::kOs);  // what is flushed must not be ahead of the log
     if (write->sequences == 0) continue;
     LDB_TRY(log_->append(RecordType::kBatch, write->flags, write->first_sequence, write->body_checksum, write->body));
   }
@@ -231,6 +231,7 @@ Status LsmEngine::make_room() {
   for (;;) {
     if (read_state()->immutables.size() < kMaxImmutables) break;
     if (!flush_failure_) return flush_failure_;
+    LDB_TRY(executor_status());
     schedule();
     changed_.wait_until(mutex_, rt::monotonic_ns() + 10 * rt::kMillisecond);
   }
@@ -288,6 +289,7 @@ Status LsmEngine::wait_for_room() {
     if (!pace_of(now).stop) return {};
     if (now.waiting >= 3 && !flush_failure_) return flush_failure_;
     if (now.waiting < 3 && !compaction_failure_) return compaction_failure_;
+    LDB_TRY(executor_status());
     changed_.wait_until(mutex_, rt::monotonic_ns() + 10 * rt::kMillisecond);
   }
 }

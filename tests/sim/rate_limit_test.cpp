@@ -1,10 +1,12 @@
 // How fast compactions write when that is limited, in simulated time.
 #include <catch2/catch.hpp>
+#include <functional>
 #include <memory>
 #include <string>
 
 #include "base/random.hpp"
 #include "base/rt/rt.hpp"
+#include "ldb/executor.hpp"
 #include "ldb/sim.hpp"
 #include "ldb/storage_engine.hpp"
 
@@ -83,6 +85,49 @@ TEST_CASE("compaction_bytes_per_second slows compactions to what it says, howeve
   CHECK(limited.seconds < expected + 0.05);
   CHECK(free.seconds < expected / 4);
   CHECK(limited.flush_seconds < free.flush_seconds + 0.05);
+}
+
+TEST_CASE("Closing does not wait for a compaction that is slowed, and waiting for an executor that refuses all work has an end") {
+  const bool slowed = GENERATE(true, false);
+  struct Refusing final : Executor {
+    bool submit(TaskPriority, std::function<void()>) override { return false; }
+  } refusing;
+  Options options;
+  options.seed = 1;
+  const auto outcome = run(options, [&](World& world) {
+    EngineOptions engine_options;
+    engine_options.file_system = &world.file_system(kMachine);
+    engine_options.memtable_bytes = 64 << 10;
+    if (slowed) {
+      engine_options.compaction_bytes_per_second = 1;
+    } else {
+      engine_options.executor = &refusing;
+    }
+    world.run_on(kMachine, [&] {
+      auto engine = open_lsm_engine("/data", engine_options).value();
+      Status status;
+      for (int i = 0; i < 4000 && status; ++i) {
+        WriteBatch batch;
+        batch.put("key" + std::to_string(i * 7919 % 4000), std::string(1000, 'v'));
+        // Past throttle(), which would wait for what is slowed: nothing here depends on how far the flushes are.
+        auto pending = engine->submit(std::move(batch), SyncPolicy::kOs);
+        status = pending ? engine->wait(std::move(*pending)).error() : pending.error();
+        if (slowed && i == 3000) break;
+      }
+      if (slowed) {
+        world.check(status.is_ok(), "put: " + status.to_string());
+        world.check(engine->flush().is_ok(), "flush");
+      } else {
+        world.check(status.code() == StatusCode::kUnavailable, "a full memory: " + status.to_string());
+        world.check(engine->flush().code() == StatusCode::kUnavailable, "flush");
+      }
+      const std::int64_t start = world.now_ns();
+      world.check(engine->close().is_ok(), "close");
+      world.check(world.now_ns() - start < rt::kSecond, "closed at once");
+    });
+  });
+  INFO(outcome.failure);
+  CHECK(outcome.ok());
 }
 
 }  // namespace ldb::sim

@@ -7,6 +7,7 @@
 #include "base/rt/rt.hpp"
 #include "ldb/engine_listener.hpp"
 #include "storage/engine_fixture.hpp"
+#include "storage/forwarding_file_system.hpp"
 
 using namespace ldb;
 using namespace ldb::test;
@@ -350,6 +351,71 @@ TEST_CASE("A checkpoint beside a writer is one moment between its start and its 
   }
   stop.store(true);
   writer.join();
+}
+
+TEST_CASE("A run that is ingested while a checkpoint is made is in the copy if what was written after it is") {
+  // The moment in which the first table is linked: the state was taken, the log not copied yet.
+  struct Hooked final : ForwardingFileSystem {
+    Hooked() : ForwardingFileSystem(std::make_unique<FaultyFileSystem>(1)) {}
+    Status hard_link(const std::string& from, const std::string& to) override {
+      if (const auto run = std::exchange(on_link, nullptr)) run();
+      return ForwardingFileSystem::hard_link(from, to);
+    }
+    std::function<void()> on_link;
+  } fs;
+  EngineOptions options;
+  options.file_system = &fs;
+  auto engine = open_lsm_engine("db", options).value();
+  put(*engine, "old", "1");
+  REQUIRE(engine->flush());
+  fs.on_link = [&] {
+    ingest(*engine, run_of(0, 10, "run"));
+    put(*engine, "after the run", "1", SyncPolicy::kSync);
+  };
+  REQUIRE(engine->checkpoint("copy"));
+  REQUIRE(fs.on_link == nullptr);
+  auto copy = open_lsm_engine("copy", options).value();
+  CHECK(get(*copy, "old") == "1");
+  if (get(*copy, "after the run") != "<none>") CHECK(get(*copy, numbered(3)) == "run3");
+  CHECK(get(*engine, numbered(3)) == "run3");
+}
+
+TEST_CASE("Closing waits for an ingestion, which gives up") {
+  FaultyFileSystem fs(1);
+  EngineOptions options = small_options(fs);
+  auto engine = open_lsm_engine("db", options).value();
+  // Has no end, and sees to it that the engine is closed beside it.
+  struct Endless final : SortedSource {
+    explicit Endless(StorageEngine& engine_in) : engine(engine_in) {}
+    Result<bool> next(std::string& key, std::string& value) override {
+      if (count++ == 10) {
+        closer = rt::Thread("closer", [this] { close(); });
+        rt::sleep_for(50 * rt::kMillisecond);  // enough for it to be done, if it did not wait
+      }
+      asked_after_close |= closed.load();
+      key = std::to_string(1'000'000'000 + count);
+      value = "v";
+      return true;
+    }
+    void close() {
+      closed_ok = engine.close().is_ok();
+      closed.store(true);
+    }
+    StorageEngine& engine;
+    rt::Thread closer;
+    int count = 0;
+    bool closed_ok = false;
+    rt::Atomic<bool> closed{false};
+    bool asked_after_close = false;
+  } source(*engine);
+  const auto result = engine->ingest(source);
+  source.closer.join();
+  REQUIRE_FALSE(result);
+  CHECK(result.error().code() == StatusCode::kAborted);
+  CHECK(source.closed_ok);
+  CHECK_FALSE(source.asked_after_close);
+  engine = open_lsm_engine("db", options).value();
+  CHECK(scan(*engine).empty());
 }
 
 TEST_CASE("A checkpoint into a directory that holds something is refused, and memory has none to make") {

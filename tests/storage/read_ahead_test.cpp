@@ -5,6 +5,7 @@
 #include "base/rt/rt.hpp"
 #include "ldb/bulk_load.hpp"
 #include "storage/engine_fixture.hpp"
+#include "storage/forwarding_file_system.hpp"
 
 using namespace ldb;
 using namespace ldb::test;
@@ -43,31 +44,18 @@ class NotingFile final : public RandomAccessFile {
 };
 
 /// In memory; notes how tables are read.
-class NotingFileSystem final : public FileSystem {
+class NotingFileSystem final : public ForwardingFileSystem {
  public:
+  NotingFileSystem() : ForwardingFileSystem(new_memory_file_system()) {}
   ReadLog& reads() { return reads_; }
 
   Result<std::unique_ptr<RandomAccessFile>> open_readable(const std::string& path) override {
-    auto file = fs_->open_readable(path);
+    auto file = base().open_readable(path);
     if (!file || !path.ends_with(".sst")) return file;
     return std::unique_ptr<RandomAccessFile>(std::make_unique<NotingFile>(std::move(*file), reads_));
   }
-  Result<std::unique_ptr<WritableFile>> open_writable(const std::string& path, OpenMode mode) override {
-    return fs_->open_writable(path, mode);
-  }
-  Result<std::unique_ptr<FileLock>> lock(const std::string& path) override { return fs_->lock(path); }
-  Status create_directory(const std::string& path) override { return fs_->create_directory(path); }
-  Status sync_directory(const std::string& path) override { return fs_->sync_directory(path); }
-  Result<std::vector<std::string>> list(const std::string& directory) override { return fs_->list(directory); }
-  Result<bool> exists(const std::string& path) override { return fs_->exists(path); }
-  Result<std::uint64_t> file_size(const std::string& path) override { return fs_->file_size(path); }
-  Status rename(const std::string& from, const std::string& to) override { return fs_->rename(from, to); }
-  Status remove(const std::string& path) override { return fs_->remove(path); }
-  Status remove_directory(const std::string& path) override { return fs_->remove_directory(path); }
-  Status hard_link(const std::string& from, const std::string& to) override { return fs_->hard_link(from, to); }
 
  private:
-  const std::unique_ptr<FileSystem> fs_ = new_memory_file_system();
   ReadLog reads_;
 };
 

@@ -23,11 +23,17 @@ class RateLimiter {
       free_at = free_at_ns_;
       if (free_at <= now) return;
     }
-    rt::sleep_until(free_at);
+    // In steps, for the sake of stop().
+    for (std::int64_t now = rt::monotonic_ns(); now < free_at && !stopped_.load(); now = rt::monotonic_ns()) {
+      rt::sleep_until(std::min(free_at, now + rt::kSecond / 20));
+    }
   }
+  /// From now on take() does not sleep: whoever works here is about to be told to give up.
+  void stop() { stopped_.store(true); }
 
  private:
   const std::uint64_t bytes_per_second_;
+  rt::Atomic<bool> stopped_{false};
   rt::Mutex mutex_;
   std::int64_t free_at_ns_ LDB_GUARDED_BY(mutex_) = 0;
 };

@@ -96,7 +96,9 @@ class LogCheck {
     auto numbers = segments_in(fs_, directory_);
     if (!numbers) return {{directory_, 0, numbers.error().to_string()}};
     std::erase_if(*numbers, [&](std::uint64_t n) { return n < first; });
-    if (numbers->empty() && vouched_.segment != 0) damage_.push_back({path(vouched_.segment), 0, "log segment is missing"});
+    if (const std::uint64_t least = std::max(first, vouched_.segment); numbers->empty() && least != 0) {
+      damage_.push_back({path(least), 0, "log segment is missing"});
+    }
     for (std::size_t i = 0; i < numbers->size(); ++i) {
       const std::uint64_t expected = std::max<std::uint64_t>(first, 1) + i;
       if ((*numbers)[i] != expected) {

@@ -225,6 +225,7 @@ Result<std::unique_ptr<ManifestWriter>> ManifestWriter::create(FileSystem& fs, c
     return status;
   }
   LDB_TRY(write_current(fs, directory, number));
+  writer->snapshot_end_ = writer->offset_;
   return writer;
 }
 

@@ -1,6 +1,7 @@
 // The manifest: a log of version edits, and CURRENT, which names it (docs/formats/manifest.md).
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <string>
@@ -48,6 +49,8 @@ class ManifestWriter {
   /// Durable on return, and vouched for: files that the edit made unnecessary may be removed.
   Status append(const VersionEdit& edit);
   std::uint64_t size() const { return offset_; }
+  /// Most of it is history: a new one would be much shorter.
+  bool wants_successor() const { return offset_ > std::max<std::uint64_t>(4 << 20, 4 * snapshot_end_); }
   std::uint64_t number() const { return number_; }
 
  private:
@@ -60,6 +63,7 @@ class ManifestWriter {
   const std::string path_;
   const std::uint64_t number_;
   std::uint64_t offset_ = 0;
+  std::uint64_t snapshot_end_ = 0;
   Status failed_;
 };
 
