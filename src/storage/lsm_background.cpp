@@ -259,9 +259,11 @@ Status LsmEngine::flush_memtables(VersionEdit& edit) {
 Status LsmEngine::write_flush(Flush& flush, VersionEdit& edit) {
   std::vector<RangeTombstone> raw;
   for (const auto& memtable : flush.memtables) {
+    if (const auto tombstones = memtable->tombstones()) {
+      for (const auto& list : tombstones->lists()) list->append_to(raw);
+    }
     flush.entries += memtable->entries();
-    flush.bytes += memtable->memory_usage();
-    if (const auto list = memtable->tombstones()) list->append_to(raw);
+    flush.bytes += memtable->memory_usage();  // the tombstones as they are from now on
     edit.last_sequence = std::max(edit.last_sequence.value_or(0), memtable->last_sequence());
   }
   if (flush.entries == 0) return {};

@@ -161,7 +161,9 @@ Result<std::unique_ptr<Iterator>> LsmEngine::iterate(const ReadView* view, KeyRa
   };
   const auto add_memtable = [&](const Memtable& memtable) {
     children.push_back(memtable.iterate());
-    add_tombstones(memtable.tombstones());
+    if (const auto tombstones = memtable.tombstones()) {
+      for (const auto& list : tombstones->lists()) add_tombstones(list);
+    }
   };
   add_memtable(*state->active);
   for (const auto& memtable : state->immutables) add_memtable(*memtable);

@@ -18,8 +18,8 @@ bool overlaps(const Memtable& memtable, std::string_view lower, std::string_view
   if (it->valid() && it->key() <= upper) return true;
   const auto tombstones = memtable.tombstones();
   if (!tombstones) return false;
-  const auto& fragments = tombstones->fragments();
-  return std::any_of(fragments.begin(), fragments.end(), [&](const auto& f) { return f.start <= upper && f.end > lower; });
+  const auto& lists = tombstones->lists();
+  return std::any_of(lists.begin(), lists.end(), [&](const auto& list) { return list->overlaps(lower, upper); });
 }
 
 /// The deepest level that a table with the newest data may go to: nothing above it and nothing in it may overlap.

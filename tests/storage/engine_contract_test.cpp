@@ -238,6 +238,67 @@ TEST_CASE("A range deletion hides what is older and nothing that is newer") {
   }
 }
 
+TEST_CASE("A queue trimmed from its front again and again is the same to every view, in memory and on disk") {
+  constexpr int kTrims = 500;
+  constexpr int kLength = 5;
+  TestEngine engine(any_engine());
+  const auto key = [](int n) { return "queue/" + std::to_string(10'000 + n); };
+  struct Seen {
+    std::unique_ptr<ReadView> view;  // null: now
+    int front = 0;
+  };
+  std::vector<Seen> all;
+  const auto check = [&] {
+    for (const Seen& seen : all) {
+      CAPTURE(seen.front);
+      Pairs left;
+      for (int n = seen.front; n < seen.front + kLength; ++n) left.emplace_back(key(n), std::to_string(n));
+      CHECK(scan(*engine, seen.view.get()) == left);
+      CHECK(scan_back(*engine, seen.view.get()) == left);
+      for (const int n : {0, seen.front / 2, seen.front - 1}) CHECK(get(*engine, key(n), seen.view.get()) == "<none>");
+      CHECK(get(*engine, key(seen.front), seen.view.get()) == std::to_string(seen.front));
+    }
+  };
+  for (int i = 0; i < kLength; ++i) put(*engine, key(i), std::to_string(i));
+  for (int i = 1; i <= kTrims; ++i) {
+    erase_range(*engine, "", key(i));
+    put(*engine, key(i + kLength - 1), std::to_string(i + kLength - 1));
+    REQUIRE(get(*engine, key(i - 1)) == "<none>");
+    REQUIRE(get(*engine, key(i)) == std::to_string(i));
+    if (i % 120 == 0) all.push_back({engine->view(), i});
+  }
+  all.push_back({nullptr, kTrims});
+  check();
+  REQUIRE(engine->flush());
+  check();
+  REQUIRE(engine->compact({}));
+  check();
+  all.erase(all.begin(), all.end() - 1);
+  REQUIRE(engine->compact({}));
+  check();
+  if (!engine.durable()) return;
+  engine.reopen();
+  check();
+}
+
+TEST_CASE("A flush writes of deleted ranges what the open views can tell apart") {
+  TestEngine engine(EngineKind::kLsm);
+  const auto trim = [&](int n) { erase_range(*engine, "", "queue/" + std::to_string(10'000 + n)); };
+  const auto range_deletions = [&] {
+    std::uint64_t count = 0;
+    for (const EngineTable& table : engine->tables()) count += table.range_deletions;
+    return count;
+  };
+  for (int i = 1; i <= 300; ++i) trim(i);
+  REQUIRE(engine->flush());
+  CHECK(range_deletions() == 1);
+  for (int i = 301; i <= 350; ++i) trim(i);
+  const auto view = engine->view();
+  for (int i = 351; i <= 400; ++i) trim(i);
+  REQUIRE(engine->flush());
+  CHECK(range_deletions() == 1 + 3);  // two where the view's reach, one behind that
+}
+
 TEST_CASE("newest_sequence sees every write newer than the oldest view, deletions included") {
   TestEngine engine(any_engine());
   put(*engine, "k", "1");

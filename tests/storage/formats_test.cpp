@@ -404,28 +404,3 @@ TEST_CASE("A Bloom filter has no false negatives and few false positives") {
   CHECK(BloomFilter("short").may_contain("x"));
   CHECK(BloomFilter().may_contain("x"));
 }
-
-TEST_CASE("Fragmented tombstones answer as the raw ones do") {
-  Random random(10);
-  for (int round = 0; round < 200; ++round) {
-    std::vector<RangeTombstone> raw;
-    for (std::uint64_t i = 0; i < random.below(12); ++i) {
-      raw.push_back({std::string(1, static_cast<char>('a' + random.below(20))),
-                     std::string(1, static_cast<char>('a' + random.below(20))), 1 + random.below(30)});
-    }
-    const FragmentedTombstones fragmented(raw);
-    for (int i = 0; i < 30; ++i) {
-      const std::string key(1, static_cast<char>('a' + random.below(21)));
-      const std::uint64_t at = random.below(32);
-      std::uint64_t covering = 0;
-      std::uint64_t above = 0;
-      for (const RangeTombstone& t : raw) {
-        if (key < t.start || key >= t.end) continue;
-        if (t.sequence <= at) covering = std::max(covering, t.sequence);
-        if (t.sequence > at && (above == 0 || t.sequence < above)) above = t.sequence;
-      }
-      REQUIRE(fragmented.covering(key, at) == covering);
-      REQUIRE(fragmented.next_above(key, at) == above);
-    }
-  }
-}

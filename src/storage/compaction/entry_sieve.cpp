@@ -21,8 +21,11 @@ EntrySieve::Verdict EntrySieve::judge(std::string_view key, Tag tag, std::string
   has_newer_ = true;
   newer_stripe_ = mine;
   if (hidden) return ++dropped_, Verdict{};
-  const std::uint64_t tombstone = options_.tombstones != nullptr ? options_.tombstones->next_above(key, sequence) : 0;
-  if (tombstone != 0 && stripe(tombstone) == mine) return ++dropped_, Verdict{};
+  // What stands in a newer stripe does not count: some view sees this entry without it.
+  const std::uint64_t last_of_mine = mine < options_.views.size() ? options_.views[mine] : kMaxSequence;
+  if (options_.tombstones != nullptr && options_.tombstones->covering(key, last_of_mine) > sequence) {
+    return ++dropped_, Verdict{};
+  }
 
   // Only what every view sees alike (nobody can ask for anything older) may be collected.
   const bool settled = mine == 0;
@@ -44,18 +47,23 @@ EntrySieve::Verdict EntrySieve::judge(std::string_view key, Tag tag, std::string
 std::vector<FragmentedTombstones::Fragment> EntrySieve::surviving_tombstones() const {
   std::vector<FragmentedTombstones::Fragment> result;
   if (options_.tombstones == nullptr) return result;
-  for (const FragmentedTombstones::Fragment& fragment : options_.tombstones->fragments()) {
-    FragmentedTombstones::Fragment kept{fragment.start, fragment.end, {}};
-    std::size_t newer = 0;
-    for (const std::uint64_t sequence : fragment.sequences) {
+  const std::vector<std::string>& bounds = options_.tombstones->bounds();
+  for (std::size_t i = 0; i + 1 < bounds.size(); ++i) {
+    // The newest of each stripe, which hides the others there: asked for one by one, since of those others there may be many.
+    std::vector<std::uint64_t> sequences;
+    std::uint64_t visible = kMaxSequence;
+    while (const std::uint64_t sequence = options_.tombstones->covering(bounds[i], visible)) {
       const std::size_t mine = stripe(sequence);
-      const bool hidden = sequence != fragment.sequences.front() && mine == newer;
-      newer = mine;
-      if (hidden) continue;
-      if (mine == 0 && options_.nothing_below(fragment.start, fragment.end)) continue;
-      kept.sequences.push_back(sequence);
+      if (mine > 0 || !options_.nothing_below(bounds[i], bounds[i + 1])) sequences.push_back(sequence);
+      if (mine == 0) break;
+      visible = options_.views[mine - 1];
     }
-    if (!kept.sequences.empty()) result.push_back(std::move(kept));
+    if (sequences.empty()) continue;
+    if (!result.empty() && result.back().end == bounds[i] && result.back().sequences == sequences) {
+      result.back().end = bounds[i + 1];  // told apart by what is hidden only
+    } else {
+      result.push_back({bounds[i], bounds[i + 1], std::move(sequences)});
+    }
   }
   return result;
 }

@@ -95,15 +95,17 @@ class TableCheck {
   void check_tombstones(const TableReader& table) {
     largest_ = key_;
     if (!table.tombstones()) return;
-    for (const auto& fragment : table.tombstones()->fragments()) {
+    std::vector<RangeTombstone> tombstones;
+    table.tombstones()->append_to(tombstones);
+    for (const RangeTombstone& tombstone : tombstones) {
       const bool first = entries_ == 0 && tombstones_ == 0;
-      if (first || fragment.start < smallest_) smallest_ = fragment.start;
-      if (first || fragment.end > largest_) {
-        largest_ = fragment.end;
+      if (first || tombstone.start < smallest_) smallest_ = tombstone.start;
+      if (first || tombstone.end > largest_) {
+        largest_ = tombstone.end;
         largest_exclusive_ = true;
       }
-      tombstones_ += fragment.sequences.size();
-      for (const std::uint64_t sequence : fragment.sequences) max_sequence_ = std::max(max_sequence_, sequence);
+      ++tombstones_;
+      max_sequence_ = std::max(max_sequence_, tombstone.sequence);
     }
   }
 
@@ -185,11 +187,12 @@ Status dump_table(FileSystem& fs, const std::string& path, bool entries, const L
   LDB_ASSIGN_OR_RETURN(const auto properties, table->properties());
   for (const auto& [name, value] : properties) out("  " + name + ": " + value);
   if (table->tombstones()) {
-    for (const auto& fragment : table->tombstones()->fragments()) {
-      for (const std::uint64_t sequence : fragment.sequences) {
-        show_entry(fragment.start, make_tag(sequence, EntryKind::kDeleteRange), fragment.end, out);
-      }
-    }
+    std::vector<RangeTombstone> tombstones;
+    table->tombstones()->append_to(tombstones);
+    std::sort(tombstones.begin(), tombstones.end(), [](const RangeTombstone& a, const RangeTombstone& b) {
+      return compare_entries(a.start, a.sequence, b.start, b.sequence) < 0;
+    });
+    for (const RangeTombstone& t : tombstones) show_entry(t.start, make_tag(t.sequence, EntryKind::kDeleteRange), t.end, out);
   }
   Status last;
   table->visit_blocks([&](const TableReader::BlockInfo& info) {

@@ -67,7 +67,7 @@ class ViewIterator final : public Iterator {
  private:
   bool covered(std::string_view key, Tag tag) const {
     for (const auto& list : s_.tombstones) {
-      if (list->covering(key, s_.sequence) > tag_sequence(tag)) return true;
+      if (list->newest_sequence() > tag_sequence(tag) && list->covering(key, s_.sequence) > tag_sequence(tag)) return true;
     }
     return false;
   }

@@ -1,5 +1,7 @@
 #include "storage/memtable/memtable.hpp"
 
+#include <utility>
+
 namespace ldb::storage {
 namespace {
 
@@ -74,8 +76,8 @@ void Memtable::add(const Addition& addition, MemtableTree::Leaf* leaf) {
   if (tag_kind(tag) == EntryKind::kDeleteRange) {
     if (key < value) {
       rt::MutexLock lock(tombstone_mutex_);
-      raw_tombstones_.push_back({std::string(key), std::string(value), tag_sequence(tag)});
-      tombstone_count_.store(raw_tombstones_.size(), std::memory_order_release);
+      new_tombstones_.push_back({std::string(key), std::string(value), tag_sequence(tag)});
+      has_tombstones_.store(true, std::memory_order_release);
       const std::size_t bytes = sizeof(RangeTombstone) + key.size() + value.size();
       tombstone_bytes_.store(tombstone_bytes_.load(std::memory_order_relaxed) + bytes, std::memory_order_relaxed);
     }
@@ -105,14 +107,14 @@ PointResult Memtable::get(std::string_view key, std::uint64_t sequence, bool wan
   return result;
 }
 
-std::shared_ptr<const FragmentedTombstones> Memtable::tombstones() const {
-  if (tombstone_count_.load(std::memory_order_acquire) == 0) return nullptr;
+std::shared_ptr<const TombstoneLists> Memtable::tombstones() const {
+  if (!has_tombstones_.load(std::memory_order_acquire)) return nullptr;
   rt::MutexLock lock(tombstone_mutex_);
-  if (fragmented_count_ != raw_tombstones_.size()) {
-    fragments_ = std::make_shared<const FragmentedTombstones>(raw_tombstones_);
-    fragmented_count_ = raw_tombstones_.size();
+  if (!new_tombstones_.empty()) {
+    tombstones_ = std::make_shared<const TombstoneLists>(tombstones_.get(), std::exchange(new_tombstones_, {}));
+    tombstone_bytes_.store(tombstones_->memory_usage(), std::memory_order_relaxed);
   }
-  return fragments_;
+  return tombstones_;
 }
 
 std::vector<std::string_view> Memtable::sample(std::size_t most) const {

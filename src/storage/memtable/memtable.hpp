@@ -42,7 +42,7 @@ class Memtable {
   PointResult get(std::string_view key, std::uint64_t sequence, bool want_value = true) const;
   void find(PointRead& read) const;
   /// Null when there are none. Contains at least those at or below every sequence published before the call.
-  std::shared_ptr<const FragmentedTombstones> tombstones() const;
+  std::shared_ptr<const TombstoneLists> tombstones() const;
   /// As the tables see it; the memtable must outlive it.
   std::unique_ptr<InternalIterator> iterate() const;
   /// At most `most` keys at about equal distances, ascending. Nothing may be added meanwhile.
@@ -74,13 +74,12 @@ class Memtable {
   rt::Atomic<std::uint64_t> entries_{0};
   rt::Atomic<std::uint64_t> last_sequence_{0};
 
-  rt::Atomic<std::size_t> tombstone_count_{0};
-  rt::Atomic<std::size_t> tombstone_bytes_{0};
+  rt::Atomic<bool> has_tombstones_{false};
+  mutable rt::Atomic<std::size_t> tombstone_bytes_{0};
   mutable rt::Mutex tombstone_mutex_;
-  std::vector<RangeTombstone> raw_tombstones_ LDB_GUARDED_BY(tombstone_mutex_);
-  // Built when first asked for after a change: writers of many ranges do not pay for readers that never come.
-  mutable std::shared_ptr<const FragmentedTombstones> fragments_ LDB_GUARDED_BY(tombstone_mutex_);
-  mutable std::size_t fragmented_count_ LDB_GUARDED_BY(tombstone_mutex_) = 0;
+  // Wait until somebody asks: writers of many ranges do not pay for readers that never come.
+  mutable std::vector<RangeTombstone> new_tombstones_ LDB_GUARDED_BY(tombstone_mutex_);
+  mutable std::shared_ptr<const TombstoneLists> tombstones_ LDB_GUARDED_BY(tombstone_mutex_);  // null: none yet
 };
 
 /// Gathers what is added to a memtable into pieces of a good size. Keys and values must stay where they are until flush().
