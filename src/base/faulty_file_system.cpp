@@ -166,6 +166,8 @@ Result<std::unique_ptr<FileLock>> FaultyFileSystem::lock(const std::string& path
   if (!state_->names.visible().contains(name)) {
     LDB_TRY(state_->change_names(FileOperation::kOpen, "lock", path,
                                  [&]() LDB_REQUIRES(state_->mutex) { state_->names.link(name, state_->new_file()); }));
+  } else {
+    LDB_TRY(state_->judge(FileOperation::kOpen, false, "lock", path).status);
   }
   state_->locked.insert(name);
   return std::unique_ptr<FileLock>(std::make_unique<FaultyFileLock>(state_, state_->generation, name));
@@ -212,12 +214,14 @@ Result<bool> FaultyFileSystem::exists(const std::string& path) {
   const std::string name = normalize_path(path);
   rt::MutexLock lock(state_->mutex);
   if (state_->down) return dead(path);
+  LDB_TRY(state_->judge(FileOperation::kOther, false, "look for", path).status);
   return state_->names.is_directory(name) || state_->names.visible().contains(name);
 }
 
 Result<std::uint64_t> FaultyFileSystem::file_size(const std::string& path) {
   rt::MutexLock lock(state_->mutex);
   if (state_->down) return dead(path);
+  LDB_TRY(state_->judge(FileOperation::kOther, false, "stat", path).status);
   LDB_ASSIGN_OR_RETURN(const FaultyFilePtr file, state_->find_file(normalize_path(path), "stat"));
   return file->size();
 }

@@ -60,6 +60,7 @@ class FaultyRandomAccessFile final : public RandomAccessFile {
   Result<std::uint64_t> size() const override {
     rt::MutexLock lock(state_->mutex);
     if (!state_->alive(generation_)) return dead(path_);
+    LDB_TRY(state_->judge(FileOperation::kOther, false, "size", path_).status);
     return file_->size();
   }
 
@@ -147,6 +148,16 @@ class FaultyWritableFile final : public WritableFile {
     return {};
   }
 
+  /// Makes nothing durable. What a disk refuses here it loses, and as for a real file every call after it says so: the sync() to
+  /// come would succeed.
+  void write_back() override {
+    rt::MutexLock lock(state_->mutex);
+    if (!usable() || position_ <= written_back_) return;
+    written_back_ = position_;
+    failed_write_back_ = state_->judge(FileOperation::kSync, false, "write back", path_).status;
+    if (!failed_write_back_) file_->fail_sync(state_->random, state_->reporter());
+  }
+
   Status sync() override {
     sleep_as_the_disk_does();
     rt::MutexLock lock(state_->mutex);
@@ -164,15 +175,17 @@ class FaultyWritableFile final : public WritableFile {
 
   std::unique_ptr<FileMapping> map(std::uint64_t size_bytes) override;
 
+  /// A failed close closes as well. What it lost of what was not synced nobody may rely on anyway.
   Status close() override {
-    closed_ = true;
-    return {};
+    rt::MutexLock lock(state_->mutex);
+    if (std::exchange(closed_, true) || !state_->alive(generation_)) return {};
+    return state_->judge(FileOperation::kOther, false, "close", path_).status;
   }
 
  private:
   Status usable() const LDB_REQUIRES(state_->mutex) {
     if (!state_->alive(generation_)) return dead(path_);
-    return closed_ ? Status(StatusCode::kIoError, path_ + ": already closed") : Status();
+    return closed_ ? Status(StatusCode::kIoError, path_ + ": already closed") : failed_write_back_;
   }
 
   Status resize(std::string_view operation, std::uint64_t size_bytes) LDB_REQUIRES(state_->mutex) {
@@ -202,12 +215,15 @@ class FaultyWritableFile final : public WritableFile {
   const std::string path_;
   const FaultyFilePtr file_;
   std::uint64_t position_;
+  std::uint64_t written_back_ = 0;
+  Status failed_write_back_;
   bool closed_ = false;
 };
 
 std::unique_ptr<FileMapping> FaultyWritableFile::map(std::uint64_t size_bytes) {
   rt::MutexLock lock(state_->mutex);
   if (!state_->mappings || !usable() || size_bytes > std::min(kMaxMappedBytes, file_->size())) return nullptr;
+  if (!state_->judge(FileOperation::kOther, false, "map", path_).status) return nullptr;
   auto pages = file_->map(size_bytes);
   return pages ? std::make_unique<FaultyFileMapping>(state_, file_, std::move(pages)) : nullptr;
 }

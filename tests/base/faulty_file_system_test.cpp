@@ -221,6 +221,57 @@ TEST_CASE("Injected failures come at the call asked for, or at the rate asked fo
   CHECK(failed < 600);
 }
 
+TEST_CASE("Looks at names and sizes, locks, closes and mappings fail when they are told to") {
+  FaultyFileSystem fs;
+  fs.set_mappings(true);
+  write_synced(fs, "/a", std::string(512, '.'));
+  fs.fail_at(FileOperation::kOther, 1);
+  CHECK(fs.exists("/a").error().code() == StatusCode::kIoError);
+  CHECK(fs.exists("/a").value());
+  fs.fail_at(FileOperation::kOther, 1);
+  CHECK(fs.file_size("/a").error().code() == StatusCode::kIoError);
+  CHECK(fs.file_size("/a").value() == 512);
+  const auto reader = std::move(fs.open_readable("/a")).value();
+  fs.fail_at(FileOperation::kOther, 1);
+  CHECK(reader->size().error().code() == StatusCode::kIoError);
+  CHECK(reader->size().value() == 512);
+  CHECK(fs.lock("/a"));
+  fs.fail_at(FileOperation::kOpen, 1);
+  CHECK(fs.lock("/a").error().code() == StatusCode::kIoError);
+  CHECK(fs.lock("/a"));
+  const auto file = open(fs, "/a", OpenMode::kExisting);
+  fs.fail_at(FileOperation::kOther, 1);
+  CHECK_FALSE(file->map(512));
+  CHECK(file->map(512));
+  fs.fail_at(FileOperation::kOther, 1);
+  CHECK(file->close().code() == StatusCode::kIoError);
+  CHECK(file->close());  // it is closed all the same
+  CHECK_FALSE(file->append("x"));
+}
+
+TEST_CASE("Bytes that a disk refuses when they are handed to it are lost, and every call behind says so") {
+  bool lost = false;
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    CAPTURE(seed);
+    FaultyFileSystem fs(seed);
+    write_synced(fs, "/a", "....");
+    const auto file = open(fs, "/a", OpenMode::kExisting);
+    fs.fail_at(FileOperation::kSync, 1);
+    file->write_back();  // nothing to hand over
+    REQUIRE(file->append("new!"));
+    file->write_back();
+    CHECK(file->append("more").code() == StatusCode::kIoError);
+    CHECK(file->sync().message().find("/a: write back") != std::string::npos);
+    CHECK(file->close());
+    CHECK(open(fs, "/a", OpenMode::kExisting)->sync());  // what the disk does not know it lacks
+    CHECK(fs.read_file("/a").value() == "new!");
+    fs.crash();
+    fs.reboot();
+    lost = lost || fs.read_file("/a").value() == "....";
+  }
+  CHECK(lost);
+}
+
 TEST_CASE("A full disk refuses growth until space is freed") {
   FaultyFileSystem fs;
   FileFaults faults;
