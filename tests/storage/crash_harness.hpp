@@ -91,8 +91,7 @@ class CrashHarness {
   Status sync_and_release(bool all = false) {
     LDB_TRY(engine_->sync());
     synced_ = handed_over_ = batches_.empty() ? 0 : batches_.back().sequence;
-    release_some(all);
-    return {};
+    return release_some(all);
   }
 
   Status ingest() {
@@ -278,17 +277,17 @@ class CrashHarness {
     uncertain_.reset();
   }
 
-  void release_some(bool all) {
-    auto reader = engine_->changes(engine_->log_begin());
-    if (!reader) return;
+  Status release_some(bool all) {
     LogPosition position = engine_->log_begin();
+    LDB_ASSIGN_OR_RETURN(const auto reader, engine_->changes(position));
     for (std::uint64_t n = all ? UINT64_MAX : random_.below(40); n > 0; --n) {
-      auto change = (*reader)->next();
-      if (!change || !*change) break;
-      position = (*change)->next;
+      LDB_ASSIGN_OR_RETURN(const auto change, reader->next());
+      if (!change) break;
+      position = change->next;
       ++released_;
     }
     engine_->release_log(position);
+    return {};
   }
 
   FaultyFileSystem fs_;
