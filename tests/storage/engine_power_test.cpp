@@ -199,13 +199,17 @@ bool recovery_fault_run(const Ending& ending, FileOperation operation, std::uint
   return in_recovery;
 }
 
-/// How lives end before such recoveries: with few segments of the log, with many, and after some were used again.
-std::vector<Ending> unclean_endings(bool mapped) {
-  CrashHarness run(7, mapped);
+/// What the script makes when nothing goes wrong.
+std::uint64_t mutations_of_script(std::uint64_t seed, bool mapped) {
+  CrashHarness run(seed, mapped);
   REQUIRE(run.open());
   REQUIRE(run.run_script());
-  const std::uint64_t mutations = run.fs().mutations();
-  return {{false, mutations * 3 / 5}, {true, 25}, {true, 140}};
+  return run.fs().mutations();
+}
+
+/// How lives end before such recoveries: with few segments of the log, with many, and after some were used again.
+std::vector<Ending> unclean_endings(bool mapped) {
+  return {{false, mutations_of_script(7, mapped) * 3 / 5}, {true, 25}, {true, 140}};
 }
 
 /// Calls `run(n)` for n = 1 and on until it found nothing at three places running: their number varies a little from run to run.
@@ -272,7 +276,9 @@ TEST_CASE("Power loss at random operations of scripts by seed", "[.power]") {
   const std::uint64_t runs = number_from("LDB_POWER_RUNS", 1000);
   for (std::uint64_t seed = first; seed < first + runs; ++seed) {
     Random random(seed);
-    power_run(seed, 1 + random.below(450), kLosses[random.below(std::size(kLosses))], seed % 2 == 0);
+    const bool mapped = seed % 2 == 0;
+    const std::uint64_t crash_at = 1 + random.below(mutations_of_script(seed, mapped));
+    power_run(seed, crash_at, kLosses[random.below(std::size(kLosses))], mapped);
   }
   std::printf("%llu power losses, seeds from %llu\n", static_cast<unsigned long long>(runs),
               static_cast<unsigned long long>(first));
