@@ -13,14 +13,15 @@ using namespace ldb::test;
 
 namespace {
 
-constexpr FileOperation kOperations[] = {FileOperation::kOpen,  FileOperation::kRead,   FileOperation::kWrite,
-                                         FileOperation::kSync,  FileOperation::kRename, FileOperation::kSyncDirectory,
-                                         FileOperation::kRemove};
+constexpr FileOperation kOperations[] = {FileOperation::kOpen,   FileOperation::kRead,   FileOperation::kWrite,
+                                         FileOperation::kSync,   FileOperation::kRename, FileOperation::kSyncDirectory,
+                                         FileOperation::kRemove, FileOperation::kOther};
 
 /// Does every operation so often that a fault that has not struck yet does so here.
 void use_up_faults(FileSystem& fs, std::uint64_t n) {
   for (std::uint64_t i = 0; i <= n; ++i) {
     (void)fs.create_directory("scratch");
+    (void)fs.list("scratch");
     if (auto file = fs.open_writable("scratch/a", OpenMode::kTruncate)) {
       (void)(*file)->append("x");
       (void)(*file)->sync();
