@@ -14,7 +14,8 @@
 namespace ldb {
 
 /// Which calls a fault concerns. kOpen: and locks; kSync: and WritableFile::write_back(), whose failure shows in the call after
-/// it; kOther: create_directory(), hard_link(), list(), exists(), sizes, WritableFile::close() and map(), whose failure is null.
+/// it; kOther: create_directory(), hard_link(), list(), exists(), sizes, WritableFile::close(), map(), whose failure is null, and
+/// FileMapping::will_store().
 enum class FileOperation : std::uint8_t { kOpen, kRead, kWrite, kSync, kRename, kRemove, kSyncDirectory, kOther };
 constexpr std::size_t kFileOperationCount = 8;
 

@@ -76,13 +76,17 @@ constexpr std::uint64_t kMaxMappedBytes = 1 << 20;
 
 class FaultyFileMapping final : public FileMapping {
  public:
-  FaultyFileMapping(FaultyStatePtr state, FaultyFilePtr file, std::shared_ptr<FaultyPages> pages)
-      : state_(std::move(state)), file_(std::move(file)), pages_(std::move(pages)) {}
+  FaultyFileMapping(FaultyStatePtr state, std::string path, FaultyFilePtr file, std::shared_ptr<FaultyPages> pages)
+      : state_(std::move(state)), path_(std::move(path)), file_(std::move(file)), pages_(std::move(pages)) {}
   ~FaultyFileMapping() override {
     rt::MutexLock lock(state_->mutex);
     file_->unmap(std::move(pages_));
   }
   char* data() override { return pages_->data(); }
+  Status will_store(std::uint64_t /*offset*/, std::size_t /*size*/) override {
+    rt::MutexLock lock(state_->mutex);
+    return state_->down ? Status() : state_->judge(FileOperation::kOther, false, "bring in", path_).status;
+  }
   void have_stored(std::uint64_t /*offset*/, std::size_t /*size*/) override {
     rt::MutexLock lock(state_->mutex);
     state_->report("file_mapping_given_back");
@@ -90,6 +94,7 @@ class FaultyFileMapping final : public FileMapping {
 
  private:
   const FaultyStatePtr state_;
+  const std::string path_;
   const FaultyFilePtr file_;
   std::shared_ptr<FaultyPages> pages_;  // stays when a crash has cut them off the file: threads may still store
 };
@@ -225,7 +230,7 @@ std::unique_ptr<FileMapping> FaultyWritableFile::map(std::uint64_t size_bytes) {
   if (!state_->mappings || !usable() || size_bytes > std::min(kMaxMappedBytes, file_->size())) return nullptr;
   if (!state_->judge(FileOperation::kOther, false, "map", path_).status) return nullptr;
   auto pages = file_->map(size_bytes);
-  return pages ? std::make_unique<FaultyFileMapping>(state_, file_, std::move(pages)) : nullptr;
+  return pages ? std::make_unique<FaultyFileMapping>(state_, path_, file_, std::move(pages)) : nullptr;
 }
 
 }  // namespace
