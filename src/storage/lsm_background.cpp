@@ -35,19 +35,21 @@ std::vector<std::string> find_cuts(const std::vector<std::shared_ptr<Memtable>>&
 }  // namespace
 
 bool LsmEngine::submit_task(TaskPriority priority, void (LsmEngine::*task)()) {
+  Refusals& refusals = refusals_[static_cast<std::size_t>(priority)];
   if (!executor_->submit(priority, [this, task] { (this->*task)(); })) {
     const std::int64_t now = rt::monotonic_ns();
-    if (now - refused_last_ns_ > kRefusalGapNs) refused_since_ns_ = now;
-    refused_last_ns_ = now;
+    if (now - refusals.last_ns > kRefusalGapNs) refusals.since_ns = now;
+    refusals.last_ns = now;
     return false;
   }
-  refused_last_ns_ = 0;
+  refusals = {};
   ++tasks_;
   return true;
 }
 
-Status LsmEngine::executor_status() const {
-  if (refused_last_ns_ == 0 || refused_last_ns_ - refused_since_ns_ < kRefusalNs) return {};
+Status LsmEngine::executor_status(TaskPriority priority) const {
+  const Refusals& refusals = refusals_[static_cast<std::size_t>(priority)];
+  if (refusals.last_ns - refusals.since_ns < kRefusalNs) return {};
   return Status(StatusCode::kUnavailable, "the executor has refused all work of the storage engine for " +
                                               std::to_string(kRefusalNs / rt::kSecond) + " seconds");
 }
@@ -306,8 +308,8 @@ Status LsmEngine::flush() {
     const auto state = read_state();
     if (std::find(state->immutables.begin(), state->immutables.end(), newest) == state->immutables.end()) return {};
     if (!flush_failure_) return flush_failure_;
-    LDB_TRY(executor_status());
     schedule();
+    LDB_TRY(executor_status(TaskPriority::kHigh));
     changed_.wait_until(mutex_, rt::monotonic_ns() + 10 * rt::kMillisecond);
   }
 }

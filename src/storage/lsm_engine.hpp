@@ -139,8 +139,8 @@ class LsmEngine final : public StorageEngine {
   // lsm_background.cpp
   void schedule() LDB_REQUIRES(mutex_);
   bool submit_task(TaskPriority priority, void (LsmEngine::*task)()) LDB_REQUIRES(mutex_);
-  /// Not ok when the executor has refused everything for a long time, so that waiting would have no end.
-  Status executor_status() const LDB_REQUIRES(mutex_);
+  /// After schedule(): not ok when the executor has refused such tasks for a long time, so that waiting would have no end.
+  Status executor_status(TaskPriority priority) const LDB_REQUIRES(mutex_);
   /// close() waits until task_done(). kAborted when it was called already.
   Status begin_task();
   void task_done() LDB_REQUIRES(mutex_);
@@ -287,8 +287,12 @@ class LsmEngine final : public StorageEngine {
   Status compaction_failure_ LDB_GUARDED_BY(mutex_);
   Status upkeep_failure_ LDB_GUARDED_BY(mutex_);
   std::int64_t retry_at_ns_ LDB_GUARDED_BY(mutex_) = 0;
-  std::int64_t refused_since_ns_ LDB_GUARDED_BY(mutex_) = 0;  // the executor; without a task accepted meanwhile
-  std::int64_t refused_last_ns_ LDB_GUARDED_BY(mutex_) = 0;   // 0: the last task was accepted
+  /// When the executor refused what it was asked, with nothing accepted meanwhile.
+  struct Refusals {
+    std::int64_t since_ns = 0;
+    std::int64_t last_ns = 0;
+  };
+  Refusals refusals_[2] LDB_GUARDED_BY(mutex_);  // of each priority
   CompactionPicker picker_ LDB_GUARDED_BY(mutex_);
   const CollectionPolicy* policy_ LDB_GUARDED_BY(mutex_) = nullptr;
   /// kNone: writers need not look any closer.

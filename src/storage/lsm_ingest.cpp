@@ -185,8 +185,8 @@ Status LsmEngine::flush_overlapping(std::string_view lower, std::string_view upp
     const auto& waiting = state->immutables;
     if (std::none_of(waiting.begin(), waiting.end(), [&](const auto& m) { return overlaps(*m, lower, upper); })) return {};
     if (!flush_failure_) return flush_failure_;
-    LDB_TRY(executor_status());
     schedule();
+    LDB_TRY(executor_status(TaskPriority::kHigh));
     changed_.wait_until(mutex_, rt::monotonic_ns() + 10 * rt::kMillisecond);
   }
 }

@@ -20,8 +20,8 @@ constexpr std::size_t kLeastTableBytes = 64 << 20;  // for indexes and filters, 
 
 EngineOptions with_budget(EngineOptions options) {
   if (options.memory_budget_bytes == 0) return options;
-  options.memtable_bytes = options.memory_budget_bytes / 8;
-  options.block_cache_bytes = options.memory_budget_bytes * 3 / 8;
+  options.memtable_bytes = std::min<std::uint64_t>(options.memory_budget_bytes / 8, kMostMemtableBytes);
+  options.block_cache_bytes = options.memory_budget_bytes / 8 * 3;
   return options;
 }
 
@@ -32,8 +32,9 @@ std::size_t open_table_bytes(const EngineOptions& options) {
 
 Status check_options(const EngineOptions& options) {
   const auto bad = [](const char* what) { return Status(StatusCode::kInvalidArgument, std::string("EngineOptions: ") + what); };
-  if (options.memory_budget_bytes != 0 && options.memory_budget_bytes < 4 << 20)
-    return bad("memory_budget_bytes must be at least 4 MiB");
+  if (options.memory_budget_bytes != 0 &&
+      (options.memory_budget_bytes < 4 << 20 || options.memory_budget_bytes > kMostCacheBytes))
+    return bad("memory_budget_bytes must be between 4 MiB and 1 PiB");
   if (options.memtable_bytes < 16 << 10 || options.memtable_bytes > kMostMemtableBytes)
     return bad("memtable_bytes must be between 16 KiB and 64 GiB");
   if (options.block_cache_bytes > kMostCacheBytes) return bad("block_cache_bytes must be at most 1 PiB");

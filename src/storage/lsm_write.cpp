@@ -231,8 +231,8 @@ Status LsmEngine::make_room() {
   for (;;) {
     if (read_state()->immutables.size() < kMaxImmutables) break;
     if (!flush_failure_) return flush_failure_;
-    LDB_TRY(executor_status());
     schedule();
+    LDB_TRY(executor_status(TaskPriority::kHigh));
     changed_.wait_until(mutex_, rt::monotonic_ns() + 10 * rt::kMillisecond);
   }
   switch_memtable();
@@ -289,7 +289,7 @@ Status LsmEngine::wait_for_room() {
     if (!pace_of(now).stop) return {};
     if (now.waiting >= 3 && !flush_failure_) return flush_failure_;
     if (now.waiting < 3 && !compaction_failure_) return compaction_failure_;
-    LDB_TRY(executor_status());
+    LDB_TRY(executor_status(now.waiting >= 3 ? TaskPriority::kHigh : TaskPriority::kLow));
     changed_.wait_until(mutex_, rt::monotonic_ns() + 10 * rt::kMillisecond);
   }
 }

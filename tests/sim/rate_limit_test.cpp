@@ -6,6 +6,7 @@
 
 #include "base/random.hpp"
 #include "base/rt/rt.hpp"
+#include "ldb/engine_listener.hpp"
 #include "ldb/executor.hpp"
 #include "ldb/sim.hpp"
 #include "ldb/storage_engine.hpp"
@@ -87,47 +88,84 @@ TEST_CASE("compaction_bytes_per_second slows compactions to what it says, howeve
   CHECK(limited.flush_seconds < free.flush_seconds + 0.05);
 }
 
-TEST_CASE("Closing does not wait for a compaction that is slowed, and waiting for an executor that refuses all work has an end") {
-  const bool slowed = GENERATE(true, false);
-  struct Refusing final : Executor {
-    bool submit(TaskPriority, std::function<void()>) override { return false; }
-  } refusing;
+namespace {
+
+/// Runs `work` on one machine, with an engine of small memtables.
+void with_small_engine(const EngineOptions& wanted, const std::function<void(World&, StorageEngine&)>& work) {
   Options options;
   options.seed = 1;
   const auto outcome = run(options, [&](World& world) {
-    EngineOptions engine_options;
+    EngineOptions engine_options = wanted;
     engine_options.file_system = &world.file_system(kMachine);
     engine_options.memtable_bytes = 64 << 10;
-    if (slowed) {
-      engine_options.compaction_bytes_per_second = 1;
-    } else {
-      engine_options.executor = &refusing;
-    }
-    world.run_on(kMachine, [&] {
-      auto engine = open_lsm_engine("/data", engine_options).value();
-      Status status;
-      for (int i = 0; i < 4000 && status; ++i) {
-        WriteBatch batch;
-        batch.put("key" + std::to_string(i * 7919 % 4000), std::string(1000, 'v'));
-        // Past throttle(), which would wait for what is slowed: nothing here depends on how far the flushes are.
-        auto pending = engine->submit(std::move(batch), SyncPolicy::kOs);
-        status = pending ? engine->wait(std::move(*pending)).error() : pending.error();
-        if (slowed && i == 3000) break;
-      }
-      if (slowed) {
-        world.check(status.is_ok(), "put: " + status.to_string());
-        world.check(engine->flush().is_ok(), "flush");
-      } else {
-        world.check(status.code() == StatusCode::kUnavailable, "a full memory: " + status.to_string());
-        world.check(engine->flush().code() == StatusCode::kUnavailable, "flush");
-      }
-      const std::int64_t start = world.now_ns();
-      world.check(engine->close().is_ok(), "close");
-      world.check(world.now_ns() - start < rt::kSecond, "closed at once");
-    });
+    world.run_on(kMachine, [&] { work(world, *open_lsm_engine("/data", engine_options).value()); });
   });
   INFO(outcome.failure);
   CHECK(outcome.ok());
+}
+
+/// Past throttle(), which would wait for flushes and compactions.
+Status put(StorageEngine& engine, int i) {
+  WriteBatch batch;
+  batch.put("key" + std::to_string(i * 7919 % 4000), std::string(1000, 'v'));
+  auto pending = engine.submit(std::move(batch), SyncPolicy::kOs);
+  return pending ? engine.wait(std::move(*pending)).error() : pending.error();
+}
+
+}  // namespace
+
+TEST_CASE("Closing does not wait for a compaction that is slowed") {
+  struct Listener final : EngineListener {
+    void on_event(const EngineEvent& event) override {
+      if (event.kind == EngineEventKind::kCompactionBegun) begun.store(true);
+      if (event.kind == EngineEventKind::kCompactionFinished) finished.store(true);
+    }
+    rt::Atomic<bool> begun{false};
+    rt::Atomic<bool> finished{false};
+  } listener;
+  EngineOptions wanted;
+  wanted.compaction_bytes_per_second = 1;
+  wanted.listener = &listener;
+  with_small_engine(wanted, [&](World& world, StorageEngine& engine) {
+    for (int i = 0; i < 3000; ++i) {
+      const Status status = put(engine, i);
+      world.check(status.is_ok(), "put: " + status.to_string());
+      if (i % 100 == 99) world.check(engine.flush().is_ok(), "flush");
+    }
+    world.sleep_ns(10 * rt::kSecond);
+    world.check(listener.begun.load() && !listener.finished.load(), "a compaction is under way");
+    const std::int64_t start = world.now_ns();
+    world.check(engine.close().is_ok(), "close");
+    world.check(world.now_ns() - start < rt::kSecond, "closed at once");
+    world.check(listener.finished.load(), "the compaction gave up");
+  });
+}
+
+TEST_CASE("Waiting for an executor that refuses all work has an end, and all is well when it takes work again") {
+  struct Moody final : Executor {
+    bool submit(TaskPriority priority, std::function<void()> task) override {
+      return !refuses.load() && pool->submit(priority, std::move(task));
+    }
+    std::unique_ptr<Executor> pool;
+    rt::Atomic<bool> refuses{true};
+  } executor;
+  EngineOptions wanted;
+  wanted.executor = &executor;
+  with_small_engine(wanted, [&](World& world, StorageEngine& engine) {
+    Status status;
+    int i = 0;
+    while (status && i < 4000) status = put(engine, i++);
+    world.check(status.code() == StatusCode::kUnavailable, "memory is full: " + status.to_string());
+    world.check(engine.flush().code() == StatusCode::kUnavailable, "nothing can be flushed");
+    executor.pool = new_thread_pool(2);
+    executor.refuses.store(false);
+    status = engine.flush();
+    world.check(status.is_ok(), "flushed: " + status.to_string());
+    status = put(engine, i);
+    world.check(status.is_ok(), "put: " + status.to_string());
+    world.check(engine.close().is_ok(), "close");
+    executor.pool = nullptr;
+  });
 }
 
 }  // namespace ldb::sim
