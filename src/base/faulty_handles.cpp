@@ -76,8 +76,13 @@ constexpr std::uint64_t kMaxMappedBytes = 1 << 20;
 
 class FaultyFileMapping final : public FileMapping {
  public:
-  FaultyFileMapping(FaultyStatePtr state, std::string path, FaultyFilePtr file, std::shared_ptr<FaultyPages> pages)
-      : state_(std::move(state)), path_(std::move(path)), file_(std::move(file)), pages_(std::move(pages)) {}
+  FaultyFileMapping(FaultyStatePtr state, std::uint64_t generation, std::string path, FaultyFilePtr file,
+                    std::shared_ptr<FaultyPages> pages)
+      : state_(std::move(state)),
+        generation_(generation),
+        path_(std::move(path)),
+        file_(std::move(file)),
+        pages_(std::move(pages)) {}
   ~FaultyFileMapping() override {
     rt::MutexLock lock(state_->mutex);
     file_->unmap(std::move(pages_));
@@ -85,7 +90,7 @@ class FaultyFileMapping final : public FileMapping {
   char* data() override { return pages_->data(); }
   Status will_store(std::uint64_t /*offset*/, std::size_t /*size*/) override {
     rt::MutexLock lock(state_->mutex);
-    return state_->down ? Status() : state_->judge(FileOperation::kOther, false, "bring in", path_).status;
+    return !state_->alive(generation_) ? Status() : state_->judge(FileOperation::kOther, false, "bring in", path_).status;
   }
   void have_stored(std::uint64_t /*offset*/, std::size_t /*size*/) override {
     rt::MutexLock lock(state_->mutex);
@@ -94,6 +99,7 @@ class FaultyFileMapping final : public FileMapping {
 
  private:
   const FaultyStatePtr state_;
+  const std::uint64_t generation_;
   const std::string path_;
   const FaultyFilePtr file_;
   std::shared_ptr<FaultyPages> pages_;  // stays when a crash has cut them off the file: threads may still store
@@ -230,7 +236,7 @@ std::unique_ptr<FileMapping> FaultyWritableFile::map(std::uint64_t size_bytes) {
   if (!state_->mappings || !usable() || size_bytes > std::min(kMaxMappedBytes, file_->size())) return nullptr;
   if (!state_->judge(FileOperation::kOther, false, "map", path_).status) return nullptr;
   auto pages = file_->map(size_bytes);
-  return pages ? std::make_unique<FaultyFileMapping>(state_, path_, file_, std::move(pages)) : nullptr;
+  return pages ? std::make_unique<FaultyFileMapping>(state_, generation_, path_, file_, std::move(pages)) : nullptr;
 }
 
 }  // namespace

@@ -46,6 +46,8 @@ TEST_CASE("Options that make no sense are refused by their name and leave nothin
   const Rule rules[] = {
       {"memory_budget_bytes", [](auto& o) { o.memory_budget_bytes = (4 << 20) - 1; },
        [](auto& o) { o.memory_budget_bytes = 4 << 20; }},
+      {"memory_budget_bytes", [](auto& o) { o.memory_budget_bytes = SIZE_MAX; },
+       [](auto& o) { o.memory_budget_bytes = std::size_t{1} << 50; }},
       {"memory_budget_bytes", [](auto& o) { o.memory_budget_bytes = 1; }, [](auto& o) { o.memory_budget_bytes = 0; }},
       {"memtable_bytes", [](auto& o) { o.memtable_bytes = (16 << 10) - 1; }, [](auto& o) { o.memtable_bytes = 16 << 10; }},
       {"memtable_bytes", [](auto& o) { o.memtable_bytes = (std::size_t{64} << 30) + 1; },

@@ -194,8 +194,12 @@ TEST_CASE("Nothing is stored where memory could not be brought in, whoever asked
 
 TEST_CASE("A window need not end with a page") {
   Fixture log(3 * kPage + 100);
-  while (log.stored < log.size) log.store(std::min<std::uint64_t>(50, log.size - log.stored));
+  while (log.stored + 50 <= 3 * kPage) log.store(50);
   CHECK(log.calls.end_in == 3 * kPage);
+  // The rest of the page is never brought in, so nothing is stored there.
+  CHECK_FALSE(log.window->store(log.stored, std::string(50, 'x')));
+  CHECK(log.data[log.stored] == '\0');
+  log.store(3 * kPage - log.stored);
 }
 
 }  // namespace ldb::storage

@@ -104,7 +104,9 @@ class PosixFileMapping final : public FileMapping {
   char* data() override { return static_cast<char*>(data_); }
   Status will_store([[maybe_unused]] std::uint64_t offset, [[maybe_unused]] std::size_t size) override {
 #ifdef MADV_POPULATE_WRITE  // Linux 5.14; an older kernel does not know it
-    const int result = retry([&] { return ::madvise(data() + offset, size, MADV_POPULATE_WRITE); });
+    static const auto page = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+    const std::uint64_t before = offset % page;
+    const int result = retry([&] { return ::madvise(data() + offset - before, size + before, MADV_POPULATE_WRITE); });
     if (result != 0 && errno != EINVAL) return io_error(errno, "bring in at " + std::to_string(offset), path_);
 #endif
     return {};

@@ -68,10 +68,12 @@ TableCache::Entry TableCache::take_oldest(Shard& shard) {
 }
 
 void TableCache::trim() {
+  rt::MutexLock one_at_a_time(trim_mutex_);
   std::size_t total = memory_usage();
   std::vector<Entry> evicted;
   for (const bool spare_the_used : {true, false}) {
-    for (Shard& shard : shards_) {
+    for (std::size_t i = 0; i < kShards; ++i) {
+      Shard& shard = shards_[(trim_first_ + i) % kShards];
       rt::MutexLock lock(shard.mutex);
       for (std::size_t left = shard.queue.size(); left > 0 && total > kShards * bounds_.bytes; --left) {
         const auto oldest = std::prev(shard.queue.end());
@@ -84,7 +86,9 @@ void TableCache::trim() {
       }
     }
   }
+  ++trim_first_;  // not always the tables of the same shards first
   for (Entry& entry : evicted) forget(std::move(entry));
+  blocks_.epochs().collect();  // they would stay until some more things are retired
 }
 
 void TableCache::forget(Entry entry) { blocks_.epochs().retire(std::move(entry.table)); }

@@ -54,6 +54,8 @@ class TableCache {
   const Bounds bounds_;  // of each shard
   BlockCache& blocks_;
   std::array<Shard, kShards> shards_;
+  rt::Mutex trim_mutex_;  // before those of the shards
+  std::size_t trim_first_ LDB_GUARDED_BY(trim_mutex_) = 0;
 };
 
 }  // namespace ldb::storage

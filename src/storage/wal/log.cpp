@@ -43,8 +43,7 @@ Result<std::unique_ptr<Log>> Log::open(Options options, LogState state) {
 }
 
 Status Log::vouch_for_recovered() {
-  wants_mark_ = true;
-  if (!fits(0)) return {};  // the first record or close() does it
+  if (!fits(0)) return {};  // to begin a segment for it would need space, which an opening on a full disk has not
   encode(RecordType::kMark, 0, 0, record_body_checksum({}), {});
   return write_buffer(false);
 }
@@ -232,8 +231,7 @@ Status Log::change_segment() {
 Status Log::write_buffer(bool may_map) {
   LDB_TRY(poisoned());
   if (buffer_.empty()) return {};
-  const bool in_window = may_map && current_.window && buffer_offset_ + buffer_.size() <= options_.segment_bytes;
-  if (!in_window || !current_.window->store(buffer_offset_, buffer_)) {
+  if (!may_map || !current_.window || !current_.window->store(buffer_offset_, buffer_)) {
     if (Status status = current_.file->write_at(buffer_offset_, buffer_); !status) return poison(status);
   }
   bytes_written_.fetch_add(buffer_.size(), std::memory_order_relaxed);

@@ -23,7 +23,7 @@ LogWindow::LogWindow(std::unique_ptr<FileMapping> mapping, std::uint64_t size_by
 bool LogWindow::store(std::uint64_t offset, std::string_view bytes) {
   const std::uint64_t end = offset + bytes.size();
   if (end > brought_in_.load(std::memory_order_relaxed)) bring_in(offset, end + kShortAhead);
-  if (refused_.load(std::memory_order_relaxed)) return false;
+  if (end > size_bytes_ || refused_.load(std::memory_order_relaxed)) return false;
   if (offset > given_back_.load(std::memory_order_relaxed) + kLongBehind) give_back(offset);
   std::memcpy(mapping_->data() + offset, bytes.data(), bytes.size());
   stored_here_.store(end, std::memory_order_relaxed);

@@ -17,8 +17,8 @@ class LogWindow {
  public:
   LogWindow(std::unique_ptr<FileMapping> mapping, std::uint64_t size_bytes);
 
-  /// The writer's: `bytes` at `offset`, at or behind everything stored before, and within the size. False when the memory for it
-  /// could not be brought in, now or earlier: a call to write will say why.
+  /// The writer's: `bytes` at `offset`, at or behind everything stored before. False when they end beyond the last whole page, or
+  /// when memory could not be brought in, now or earlier: a call to write will say why.
   bool store(std::uint64_t offset, std::string_view bytes);
 
   /// Of any thread: brings in what is stored next, and gives back what was stored, when records were stored up to `stored`. Does
