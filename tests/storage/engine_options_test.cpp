@@ -91,6 +91,27 @@ TEST_CASE("Options that make no sense are refused by their name and leave nothin
   }
 }
 
+#ifdef LDB_TEST_ROCKSDB
+TEST_CASE("What RocksDB cannot do is refused by its name") {
+  const TempDirectory directory;
+  ManualExecutor executor;
+  const std::pair<const char*, std::function<void(EngineOptions&)>> rules[] = {
+      {"executor", [&](EngineOptions& o) { o.executor = &executor; }},
+      {"memory_budget_bytes", [](EngineOptions& o) { o.memory_budget_bytes = 64 << 20; }},
+      {"compaction_bytes_per_second", [](EngineOptions& o) { o.compaction_bytes_per_second = 1 << 20; }},
+  };
+  for (const auto& [option, set] : rules) {
+    EngineOptions options;
+    set(options);
+    const auto refused = open_rocksdb_engine(directory.file("db"), options);
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().code() == StatusCode::kUnsupported);
+    CHECK(refused.error().message().find(option) != std::string::npos);
+  }
+  CHECK(open_rocksdb_engine(directory.file("db"), EngineOptions()));
+}
+#endif
+
 TEST_CASE("An engine on an executor that is lent to it needs no threads") {
   FaultyFileSystem fs(1);
   ManualExecutor executor;

@@ -161,6 +161,12 @@ Result<std::unique_ptr<StorageEngine>> RocksDbEngine::open(const std::string& di
   if (options.file_system != nullptr && options.file_system != &posix_file_system()) {
     return Status(StatusCode::kUnsupported, "the rocksdb engine works on the operating system's files only");
   }
+  const auto unsupported = [](const char* option) {
+    return Status(StatusCode::kUnsupported, std::string("the rocksdb engine does not have EngineOptions: ") + option);
+  };
+  if (options.executor != nullptr) return unsupported("executor");
+  if (options.memory_budget_bytes != 0) return unsupported("memory_budget_bytes");
+  if (options.compaction_bytes_per_second != 0) return unsupported("compaction_bytes_per_second");
   auto engine = std::unique_ptr<RocksDbEngine>(new RocksDbEngine(directory, options));
   if (Status status = engine->start(); !status) return status.with_context("open storage " + directory);
   return std::unique_ptr<StorageEngine>(std::move(engine));
