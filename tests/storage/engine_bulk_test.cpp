@@ -390,7 +390,8 @@ TEST_CASE("Closing waits for an ingestion, which gives up") {
     Result<bool> next(std::string& key, std::string& value) override {
       if (count++ == 10) {
         closer = rt::Thread("closer", [this] { close(); });
-        rt::sleep_for(50 * rt::kMillisecond);  // enough for it to be done, if it did not wait
+        while (engine.get(nullptr, "k")) rt::yield();                    // until closing has begun
+        for (int i = 0; i < 10'000 && !closed.load(); ++i) rt::yield();  // enough for it to end, if it did not wait
       }
       asked_after_close |= closed.load();
       key = std::to_string(1'000'000'000 + count);
