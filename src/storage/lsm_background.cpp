@@ -67,6 +67,7 @@ void LsmEngine::schedule() {
   const auto state = read_state();
   if (!flush_running_ && !state->immutables.empty() && (flush_failure_ || may_retry)) {
     flush_running_ = submit_task(TaskPriority::kHigh, &LsmEngine::run_flush);
+    if (flush_running_) ++flushes_begun_;
   }
   if (!upkeep_running_ && upkeep_wanted_ && (upkeep_failure_ || may_retry)) {
     upkeep_running_ = submit_task(TaskPriority::kHigh, &LsmEngine::run_upkeep);
@@ -219,6 +220,7 @@ void LsmEngine::run_flush() {
   trim_free_blocks();
   rt::MutexLock lock(mutex_);
   note_failure(flush_failure_, status, "flush failed; it will be tried again");
+  if (!status) flush_failed_ = flushes_begun_;
   flush_running_ = false;
   task_done();
 }
@@ -302,16 +304,21 @@ Status LsmEngine::flush() {
   if (read_state()->immutables.empty()) return {};
   // Only what was there: under constant load the list may never be empty.
   const auto newest = read_state()->immutables.front();
-  flush_failure_ = Status();  // an older failure does not count; try now
+  const std::uint64_t begun = flushes_begun_;
   for (;;) {
     LDB_TRY(usable());
     const auto state = read_state();
     if (std::find(state->immutables.begin(), state->immutables.end(), newest) == state->immutables.end()) return {};
-    if (!flush_failure_) return flush_failure_;
+    LDB_TRY(failure_since(begun));
     schedule();
     LDB_TRY(executor_status(TaskPriority::kHigh));
     changed_.wait_until(mutex_, rt::monotonic_ns() + 10 * rt::kMillisecond);
   }
+}
+
+Status LsmEngine::failure_since(std::uint64_t begun) {
+  if (!flush_failure_ && flush_failed_ <= begun && !flush_running_) flush_failure_ = Status();
+  return flush_failed_ > begun ? flush_failure_ : Status();
 }
 
 // Upkeep of the log and of what memtables are made of.

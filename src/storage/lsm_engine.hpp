@@ -145,6 +145,9 @@ class LsmEngine final : public StorageEngine {
   Status begin_task();
   void task_done() LDB_REQUIRES(mutex_);
   void run_flush();
+  /// The failure of a flush that began behind the first `begun` ones, if the last such failed. An older failure (the disk may
+  /// have been full then) makes nobody wait: it is tried again now.
+  Status failure_since(std::uint64_t begun) LDB_REQUIRES(mutex_);
   void run_compaction();
   void trim_free_blocks();
   void run_upkeep();
@@ -284,6 +287,8 @@ class LsmEngine final : public StorageEngine {
   bool upkeep_running_ LDB_GUARDED_BY(mutex_) = false;
   bool upkeep_wanted_ LDB_GUARDED_BY(mutex_) = false;
   Status flush_failure_ LDB_GUARDED_BY(mutex_);
+  std::uint64_t flushes_begun_ LDB_GUARDED_BY(mutex_) = 0;
+  std::uint64_t flush_failed_ LDB_GUARDED_BY(mutex_) = 0;  // number of the last that failed
   Status compaction_failure_ LDB_GUARDED_BY(mutex_);
   Status upkeep_failure_ LDB_GUARDED_BY(mutex_);
   std::int64_t retry_at_ns_ LDB_GUARDED_BY(mutex_) = 0;

@@ -179,12 +179,12 @@ void LsmEngine::commit_detached(LsmWrite* head) {
 Status LsmEngine::flush_overlapping(std::string_view lower, std::string_view upper) {
   rt::MutexLock lock(mutex_);
   if (overlaps(*active_, lower, upper)) switch_memtable();
-  flush_failure_ = Status();  // an older failure does not count; try now
+  const std::uint64_t begun = flushes_begun_;
   for (;;) {
     const auto state = read_state();
     const auto& waiting = state->immutables;
     if (std::none_of(waiting.begin(), waiting.end(), [&](const auto& m) { return overlaps(*m, lower, upper); })) return {};
-    if (!flush_failure_) return flush_failure_;
+    LDB_TRY(failure_since(begun));
     schedule();
     LDB_TRY(executor_status(TaskPriority::kHigh));
     changed_.wait_until(mutex_, rt::monotonic_ns() + 10 * rt::kMillisecond);
