@@ -214,9 +214,11 @@ TEST_CASE(
   for (const EngineTable& table : engine->tables()) REQUIRE(engine->get(nullptr, table.smallest));
   std::uint64_t most_of_tables = 0;
   std::uint64_t most = 0;
-  for (int i = 0; i < 60'000; ++i) {
+  // Where tables are closed, nearly every read has to load something.
+  const int gets = bloom_bits_per_key == 32 ? 60'000 : 3'000;
+  for (int i = 0; i < gets; ++i) {
     if (!engine->get(nullptr, key(random.below(kKeys))).value()) FAIL("a key is not found");
-    if (i % 20 != 0) continue;
+    if (i % 100 != 0) continue;
     const std::uint64_t tables = property(*engine, "table_cache_bytes");
     most_of_tables = std::max(most_of_tables, tables);
     most = std::max(most, tables + property(*engine, "block_cache_bytes"));
