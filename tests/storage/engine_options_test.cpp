@@ -198,7 +198,7 @@ TEST_CASE(
   options.memory_budget_bytes = 4 << 20;
   options.bloom_bits_per_key = bloom_bits_per_key;
   const std::size_t budget = options.memory_budget_bytes;
-  const std::uint64_t kKeys = bloom_bits_per_key == 32 ? 300'000 : 600'000;  // filters of 1.2 and 4.8 MB
+  const std::uint64_t kKeys = bloom_bits_per_key == 32 ? 300'000 : 400'000;  // filters of 1.2 and 3.2 MB
   const auto key = [kKeys](std::uint64_t i) { return "key" + std::to_string(10'000'000 + i * 7919 % kKeys); };
   auto engine = open_lsm_engine("db", options).value();
   Random random(3);
@@ -215,7 +215,7 @@ TEST_CASE(
   std::uint64_t most_of_tables = 0;
   std::uint64_t most = 0;
   // Where tables are closed, nearly every read has to load something.
-  const int gets = bloom_bits_per_key == 32 ? 60'000 : 3'000;
+  const int gets = bloom_bits_per_key == 32 ? 60'000 : 1'000;
   for (int i = 0; i < gets; ++i) {
     if (!engine->get(nullptr, key(random.below(kKeys))).value()) FAIL("a key is not found");
     if (i % 100 != 0) continue;
