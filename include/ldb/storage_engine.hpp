@@ -133,7 +133,7 @@ class StorageEngine {
   /// The newest version at or below the view (the newest of all when null). kNotFound is not an error here: no value.
   virtual Result<std::optional<std::string>> get(const ReadView* view, std::string_view key) = 0;
   /// Values of many keys, in the order of `keys`, all of one state also when `view` is null. The LSM engine reads each block once
-  /// for all keys in it.
+  /// for all keys in it, if its block cache can hold it.
   virtual Result<std::vector<std::optional<std::string>>> multi_get(const ReadView* view, std::span<const std::string_view> keys);
   /// The sequence of the newest version of a key, deleted or not; 0 when it was never written or that has been forgotten (below
   /// every view).

@@ -79,10 +79,11 @@ TEST_CASE("Memory that stores would fail in is not taken to be there") {
   REQUIRE(file.is_ok());
   REQUIRE(file.value()->preallocate(kSize).is_ok());
   const auto mapping = file.value()->map(kSize);
-  if (!mapping || !mapping->will_store(0, kSize).is_ok()) {
+  if (!mapping) {
     WARN("no mappings on this file system");
     return;
   }
+  REQUIRE(mapping->will_store(0, kSize).is_ok());
   // What a disk that fails does to a page, a file that became shorter does, too: a store would raise SIGBUS.
   REQUIRE(file.value()->truncate(kSize / 2).is_ok());
   CHECK(mapping->will_store(0, kSize / 2).is_ok());
