@@ -198,7 +198,8 @@ struct EngineOptions {
   unsigned max_subcompactions = 2;
   std::uint64_t compaction_bytes_per_second = 0;  ///< written by compactions; 0: no limit
   /// One bound for everything: memtables (a half, in four), cached blocks (three eighths), indexes and filters of open tables (an
-  /// eighth; what they need beyond it, cached blocks give up). Replaces the next two when it is not 0; at least 4 MiB.
+  /// eighth; what they need beyond it, cached blocks give up, and then tables close). Replaces the next two when it is not 0; at
+  /// least 4 MiB.
   /// StorageEngine::memory_usage() reports what is used. What a single operation needs for itself is not counted.
   std::size_t memory_budget_bytes = 0;
   std::size_t memtable_bytes = 8 << 20;
