@@ -1,5 +1,7 @@
 // Writers, readers, views, change readers, flushes, compactions, ingestions and checkpoints at once. Meant for the thread
 // sanitizer, too.
+#include <charconv>
+
 #include "base/random.hpp"
 #include "base/rt/rt.hpp"
 #include "ldb/bulk_load.hpp"
@@ -34,6 +36,17 @@ class Complaint {
   std::string text_ LDB_GUARDED_BY(mutex_);
 };
 
+/// `text` as a number; anything else is damage, which is noted with where it was seen.
+int number(std::string_view text, const std::string& where, Complaint& complaint) {
+  int value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size()) {
+    complaint.note(where + ": no number but \"" + std::string(text.substr(0, 100)) + "\" of " + std::to_string(text.size()) +
+                   " bytes");
+  }
+  return value;
+}
+
 /// Every batch leaves the sum over all accounts at zero.
 void transfer(StorageEngine& engine, rt::Mutex& order, Random& random, Complaint& complaint, int writer, int i) {
   WriteBatch batch;
@@ -47,8 +60,8 @@ void transfer(StorageEngine& engine, rt::Mutex& order, Random& random, Complaint
     const auto a = engine.get(nullptr, from);
     const auto b = engine.get(nullptr, to);
     if (!a || !b) return complaint.note("get failed");
-    batch.put(from, std::to_string(std::stoi(a->value_or("0")) - 1));
-    batch.put(to, std::to_string(std::stoi(b->value_or("0")) + 1));
+    batch.put(from, std::to_string(number(a->value_or("0"), "got " + from, complaint) - 1));
+    batch.put(to, std::to_string(number(b->value_or("0"), "got " + to, complaint) + 1));
     batch.put("writer" + std::to_string(writer), std::to_string(i));
     batch.set_commit(std::to_string(writer) + ":" + std::to_string(i));
     auto submitted = engine.submit(std::move(batch), i % 7 == 0 ? SyncPolicy::kSync : SyncPolicy::kOs);
@@ -63,18 +76,27 @@ void transfer(StorageEngine& engine, rt::Mutex& order, Random& random, Complaint
   if (!done) complaint.note(done.error().to_string());
 }
 
-void check_sum(StorageEngine& engine, bool backward, Complaint& complaint) {
+void check_sum(StorageEngine& engine, bool backward, Complaint& complaint, const char* who) {
   const auto view = engine.view();
   auto it = engine.iterate(view.get(), {"account", "account~"});
   if (!it) return complaint.note(it.error().to_string());
   int sum = 0;
+  std::string last;
+  const auto add = [&] {
+    const std::string key((*it)->key());
+    if (key < "account" || key >= "account~") complaint.note(std::string(who) + " shows " + key + ", out of its range");
+    if (!last.empty() && (backward ? key >= last : key <= last))
+      complaint.note(std::string(who) + " shows " + key + " after " + last);
+    sum += number((*it)->value(), std::string(who) + " at " + key, complaint);
+    last = key;
+  };
   if (backward) {
-    for ((*it)->seek_to_last(); (*it)->valid(); (*it)->prev()) sum += std::stoi(std::string((*it)->value()));
+    for ((*it)->seek_to_last(); (*it)->valid(); (*it)->prev()) add();
   } else {
-    for ((*it)->seek_to_first(); (*it)->valid(); (*it)->next()) sum += std::stoi(std::string((*it)->value()));
+    for ((*it)->seek_to_first(); (*it)->valid(); (*it)->next()) add();
   }
   if (!(*it)->status()) return complaint.note((*it)->status().to_string());
-  if (sum != 0) complaint.note("a view shows a batch in part: sum " + std::to_string(sum));
+  if (sum != 0) complaint.note(std::string(who) + ": a view shows a batch in part: sum " + std::to_string(sum));
 }
 
 constexpr int kRunKeys = 40;
@@ -121,7 +143,7 @@ void make_checkpoints(TestEngine& engine, rt::Atomic<bool>& stop, Complaint& com
     if (!status) return complaint.note(status.to_string());
     auto opened = engine.open_other(copy);
     if (!opened) return complaint.note("checkpoint: " + opened.error().to_string());
-    check_sum(**opened, i % 2 == 0, complaint);
+    check_sum(**opened, i % 2 == 0, complaint, "checkpoint");
     opened = Status(StatusCode::kAborted, "closed");
     status = engine.fs().remove_directory(copy);
     if (!status) return complaint.note(status.to_string());
@@ -140,11 +162,11 @@ void tail_changes(StorageEngine& engine, rt::Atomic<bool>& stop, std::vector<int
       if (!change) return complaint.note(change.error().to_string());
       if (!*change) break;
       const std::size_t colon = (*change)->commit.find(':');
-      const auto writer = static_cast<std::size_t>(std::stoi((*change)->commit));
-      const int number = std::stoi((*change)->commit.substr(colon + 1));
-      if (number <= seen[writer]) return complaint.note("changes of one writer out of order");
-      seen[writer] = number;
-      if (number % 25 == 0) engine.release_log((*change)->next);
+      const auto writer = static_cast<std::size_t>(number((*change)->commit.substr(0, colon), "change", complaint));
+      const int count = number((*change)->commit.substr(colon + 1), "change", complaint);
+      if (writer >= seen.size() || count <= seen[writer]) return complaint.note("changes of one writer out of order");
+      seen[writer] = count;
+      if (count % 25 == 0) engine.release_log((*change)->next);
     }
     if (last) return;
     rt::yield();
@@ -172,7 +194,7 @@ TEST_CASE("Views stay whole and the change log in order while everything runs at
   std::vector<rt::Thread> others;
   for (int r = 0; r < 2; ++r) {
     others.emplace_back("reader", [&, r] {
-      while (!stop.load()) check_sum(*engine, r == 1, complaint);
+      while (!stop.load()) check_sum(*engine, r == 1, complaint, r == 1 ? "backward" : "forward");
     });
   }
   others.emplace_back("point reader", [&] {
@@ -209,11 +231,11 @@ TEST_CASE("Views stay whole and the change log in order while everything runs at
     const std::string last = get(*engine, "writer" + std::to_string(w));
     CHECK(std::to_string(seen[static_cast<std::size_t>(w)]) == last);
   }
-  check_sum(*engine, false, complaint);
+  check_sum(*engine, false, complaint, "end");
   CHECK(complaint.text().empty());
   if (engine.durable()) {
     engine.reopen();
-    check_sum(*engine, true, complaint);
+    check_sum(*engine, true, complaint, "reopened");
     CHECK(complaint.text().empty());
   }
 }

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/random.hpp"
+#include "storage/iterator/merging_iterator.hpp"
 #include "storage/memtable/memtable.hpp"
 
 namespace ldb::storage {
@@ -58,6 +59,26 @@ void check_equal(const Memtable& memtable, const Model& model) {
     it->prev();
   }
   REQUIRE(!it->valid());
+}
+
+/// The last entry before (key, tag): an older one of the key's versions above the tag, or the oldest of the key before.
+void check_seek_before(InternalIterator& it, const Model& model, const std::string& key, Tag tag) {
+  const auto here = model.lower_bound(key);
+  const std::pair<Tag, std::string>* expected = nullptr;
+  std::string expected_key = key;
+  if (here != model.end() && here->first == key) {
+    for (auto v = here->second.rbegin(); v != here->second.rend() && v->first > tag; ++v) expected = &*v;
+  }
+  if (expected == nullptr && here != model.begin()) {
+    expected_key = std::prev(here)->first;
+    expected = &std::prev(here)->second.front();
+  }
+  it.seek_before(key, tag);
+  REQUIRE(it.valid() == (expected != nullptr));
+  if (expected == nullptr) return;
+  REQUIRE(it.key() == expected_key);
+  REQUIRE(it.tag() == expected->first);
+  REQUIRE(it.value() == expected->second);
 }
 
 TEST_CASE("The memtable holds what a sorted map holds, for keys of every shape") {
@@ -114,6 +135,7 @@ TEST_CASE("The memtable holds what a sorted map holds, for keys of every shape")
           REQUIRE(it->valid() == (next != model.end()));
           if (it->valid()) REQUIRE(it->key() == next->first);
         }
+        check_seek_before(*it, model, key, i % 3 == 0 ? kFirstTag : i % 3 == 1 ? kLastTag : seek_tag(at));
       }
     }
   }
@@ -210,6 +232,42 @@ TEST_CASE("Readers beside the writer see everything that was there when they sta
     }
     published.store(kWrites);
     for (std::thread& reader : readers) reader.join();
+    REQUIRE(!failed);
+  }
+}
+
+TEST_CASE("What stands before a key is found before it, also while others are added behind it") {
+  // Several ways in which keys and versions may appear behind the place while it is looked for, each of which takes a moment.
+  for (int round = 0; round < 300; ++round) {
+    CAPTURE(round);
+    Memtable memtable(std::make_shared<BlockPool>(1 << 20), {1, 64});
+    const bool alone = round % 2 == 0;  // else there is something before the place
+    if (!alone) memtable.add("a", make_tag(1, EntryKind::kPut), "before");
+    std::atomic<bool> begun{false};
+    std::atomic<bool> done{false};
+    std::atomic<bool> failed{false};
+    std::thread reader([&] {
+      const auto other = std::make_shared<Memtable>(std::make_shared<BlockPool>(1 << 20), LogPosition{1, 64});
+      other->add("b", make_tag(2, EntryKind::kPut), "of another memtable");
+      std::vector<std::unique_ptr<InternalIterator>> children;
+      children.push_back(memtable.iterate());
+      children.push_back(other->iterate());
+      const auto merged = new_merging_iterator(std::move(children));
+      const auto single = memtable.iterate();
+      begun = true;
+      do {
+        single->seek_before("m", kFirstTag);
+        if (single->valid() == alone || (single->valid() && single->key() != "a")) failed = true;
+        merged->seek_before("m", kFirstTag);
+        if (!merged->valid() || merged->key() != "b") failed = true;
+      } while (!done);
+    });
+    while (!begun) std::this_thread::yield();
+    for (std::uint64_t n = 0; n < 300; ++n) {
+      memtable.add(n % 3 == 0 ? "m" : "z" + std::to_string(n % 7), make_tag(n + 3, EntryKind::kPut), "behind");
+    }
+    done = true;
+    reader.join();
     REQUIRE(!failed);
   }
 }

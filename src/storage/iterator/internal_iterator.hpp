@@ -28,8 +28,9 @@ class InternalIterator {
   virtual void prev() = 0;
   virtual Status status() const = 0;
 
-  /// Last entry before (key, tag).
-  void seek_before(std::string_view key, Tag tag) {
+  /// Last entry before (key, tag). This one is for sources that nothing is added to: what came in between two steps would be
+  /// taken for an entry before.
+  virtual void seek_before(std::string_view key, Tag tag) {
     seek(key, tag);
     if (valid_) return prev();
     if (status()) seek_to_last();

@@ -23,6 +23,10 @@ class MergingIterator final : public InternalIterator {
     for (auto& child : children_) child->seek(key, tag);
     rebuild(true);
   }
+  void seek_before(std::string_view key, Tag tag) override {
+    for (auto& child : children_) child->seek_before(key, tag);
+    rebuild(false);
+  }
 
   void next() override {
     if (!forward_) {

@@ -27,6 +27,15 @@ class MemtableIterator final : public InternalIterator {
     cursor_.next();
     show_newest();
   }
+  void seek_before(std::string_view key, Tag tag) override {
+    if (tag != kFirstTag) {  // one of the key's own versions may be it
+      cursor_.seek(key);
+      const MemtableEntry* const newest = cursor_.valid() ? cursor_.newest() : nullptr;
+      if (newest != nullptr && newest->key() == key && newest->tag > tag) return show(newest->last_above(tag));
+    }
+    cursor_.seek_before(key);
+    show_oldest();
+  }
   void next() override {
     if (const MemtableEntry* older = entry_->older()) return show(older);
     cursor_.next();

@@ -428,6 +428,13 @@ void MemtableTree::Cursor::seek(std::string_view key) {
   if (index_ == count_of(order_)) enter(leaf_->next.load(std::memory_order_acquire), true);
 }
 
+void MemtableTree::Cursor::seek_before(std::string_view key) {
+  leaf_ = tree_.descend_to(key);
+  order_ = leaf_->order.load(std::memory_order_acquire);
+  index_ = search(*leaf_, order_, key).index;
+  previous();
+}
+
 void MemtableTree::Cursor::next() {
   if (++index_ == count_of(order_)) enter(leaf_->next.load(std::memory_order_acquire), true);
 }

@@ -110,6 +110,8 @@ class MemtableTree {
     void seek_to_last();
     /// The first key at or behind `key`.
     void seek(std::string_view key);
+    /// The last key before `key`, whatever is added meanwhile.
+    void seek_before(std::string_view key);
     void next();
     void previous();
 
