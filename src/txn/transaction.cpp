@@ -128,7 +128,9 @@ Status StoreTransaction::rollback_to(std::size_t savepoint) {
 }
 
 void StoreTransaction::begin_statement() {
-  if (options_.isolation == IsolationLevel::kReadCommitted && !finished_) view_ = services_.engine.view();
+  if (options_.isolation != IsolationLevel::kReadCommitted || finished_) return;
+  if (!pending_.empty() && oldest_view_ == nullptr) oldest_view_ = view_;
+  view_ = services_.engine.view();
 }
 
 Status StoreTransaction::check_older_writes() const {
@@ -149,6 +151,7 @@ Result<CommitOutcome> StoreTransaction::commit() {
   finished_ = true;
   if (pending_.empty()) return CommitOutcome{};
   LDB_TRY(check_older_writes());
+  oldest_view_ = nullptr;
   CommitRequest request;
   request.writes = pending_.writes();
   request.view_sequence = view_->sequence();
@@ -161,6 +164,7 @@ Result<CommitOutcome> StoreTransaction::commit() {
 
 void StoreTransaction::rollback() {
   finished_ = true;
+  oldest_view_ = nullptr;
   pending_ = PendingRows();
 }
 

@@ -57,6 +57,8 @@ class StoreTransaction final : public RowTransaction {
   const StoreServices services_;
   const TransactionOptions options_;
   std::shared_ptr<const ReadView> view_;  // shared with open cursors
+  // The first under which a row was written, kept open: of what is older than all views the engine forgets when it changed.
+  std::shared_ptr<const ReadView> oldest_view_;
   PendingRows pending_;
   ReadTracker reads_;  // kSerializable only
   std::vector<CommitRequirement> requirements_;

@@ -1,6 +1,7 @@
 // What concurrent transactions see of each other, under each isolation level.
 #include <catch2/catch.hpp>
 
+#include "ldb/faulty_file_system.hpp"
 #include "replication/apply/one_table.hpp"
 
 namespace ldb::apply_test {
@@ -52,6 +53,29 @@ TEST_CASE("Under read committed each statement sees the latest commits, but no u
     CHECK(read(node, "a") == "3");
     CHECK(read(node, "b") == "t");
   }
+}
+
+TEST_CASE("An update under read committed is not lost because a compaction forgot when the row was changed") {
+  FaultyFileSystem fs(1);
+  EngineOptions options;
+  options.file_system = &fs;
+  auto engine = open_lsm_engine("db", options);
+  REQUIRE(engine);
+  LocalNode node(std::move(*engine));
+  put(node, "a", "1");
+  const auto t = node.begin(IsolationLevel::kReadCommitted);
+  REQUIRE(t->update(kTable, "a", text("t")).is_ok());
+  const bool erased = GENERATE(false, true);
+  CAPTURE(erased);
+  {
+    const auto other = node.begin();
+    REQUIRE((erased ? other->erase(kTable, "a") : other->update(kTable, "a", text("2"))).is_ok());
+    REQUIRE(other->commit().is_ok());
+  }
+  t->begin_statement();
+  REQUIRE(node.engine->compact({}).is_ok());
+  CHECK(t->commit().error().code() == StatusCode::kConflict);
+  CHECK(node.begin()->get(kTable, "a").value().has_value() != erased);
 }
 
 TEST_CASE("Serializable transactions refuse write skew and phantoms, snapshot ones do not") {
