@@ -51,7 +51,7 @@ class Iterator {
   virtual bool valid() const = 0;
   virtual void seek_to_first() = 0;
   virtual void seek_to_last() = 0;
-  virtual void seek(std::string_view key) = 0;           ///< first key at or after `key`
+  virtual void seek(std::string_view key) = 0;           ///< first key at or after `key`, which may be key() itself
   virtual void seek_for_prev(std::string_view key) = 0;  ///< last key at or before `key`
   virtual void next() = 0;
   virtual void prev() = 0;

@@ -45,6 +45,16 @@ std::shared_ptr<const ReadState> LsmEngine::read_state() const {
   return fast_read_state_.load(std::memory_order_seq_cst)->shared_from_this();
 }
 
+LsmEngine::Moment LsmEngine::moment(const ReadView* view) const {
+  for (;;) {
+    auto state = read_state();  // before the sequence: see get()
+    if (view != nullptr) return {std::move(state), view->sequence()};
+    const std::uint64_t sequence = published_.load(std::memory_order_acquire);
+    // A run that was ingested in between is not in the state, but what was written to its memtable behind the run is.
+    if (fast_read_state_.load(std::memory_order_seq_cst) == state.get()) return {std::move(state), sequence};
+  }
+}
+
 std::unique_ptr<ReadView> LsmEngine::view() { return std::make_unique<LsmView>(views_, views_.open(published_)); }
 
 const ReadState& LsmEngine::state_for(PointRead& read) const {
@@ -73,8 +83,8 @@ Result<std::optional<std::string>> LsmEngine::get(const ReadView* view, std::str
 Result<std::vector<std::optional<std::string>>> LsmEngine::multi_get(const ReadView* view,
                                                                      std::span<const std::string_view> keys) {
   LDB_TRY(usable());
-  const auto state = read_state();  // one for all, and before the sequence: see get()
-  const Tag target = seek_tag(view != nullptr ? view->sequence() : published_.load(std::memory_order_acquire));
+  const auto [state, sequence] = moment(view);
+  const Tag target = seek_tag(sequence);
   // In the order of the keys, so that those in one block find it read by the first, however small the cache is.
   std::vector<std::size_t> order(keys.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
@@ -152,9 +162,9 @@ Status LsmEngine::find_in_table(const TablePtr& table, PointRead& read, std::uin
 
 Result<std::unique_ptr<Iterator>> LsmEngine::iterate(const ReadView* view, KeyRange range) {
   LDB_TRY(usable());
-  const auto state = read_state();  // before the sequence: see get()
+  const auto [state, sequence] = moment(view);
   ViewIteratorSources sources;
-  sources.sequence = view != nullptr ? view->sequence() : published_.load(std::memory_order_acquire);
+  sources.sequence = sequence;
   std::vector<std::unique_ptr<InternalIterator>> children;
   const auto add_tombstones = [&](std::shared_ptr<const FragmentedTombstones> list) {
     if (list) sources.tombstones.push_back(std::move(list));

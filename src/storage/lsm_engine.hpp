@@ -216,6 +216,12 @@ class LsmEngine final : public StorageEngine {
   void add_amplification(std::vector<EngineProperty>& properties) const;
 
   std::shared_ptr<const ReadState> read_state() const;
+  struct Moment {
+    std::shared_ptr<const ReadState> state;
+    std::uint64_t sequence;
+  };
+  /// What the view shows, or the newest state; for reads of more than one key.
+  Moment moment(const ReadView* view) const;
   /// Under the read's guard: the state, and a share of it should the read have to leave its guard.
   const ReadState& state_for(PointRead& read) const;
   /// What find() found; nullopt: nothing, or a deletion.

@@ -1,6 +1,7 @@
 // Writers, readers, views, change readers, flushes, compactions, ingestions and checkpoints at once. Meant for the thread
 // sanitizer, too.
 #include <charconv>
+#include <map>
 
 #include "base/random.hpp"
 #include "base/rt/rt.hpp"
@@ -333,4 +334,46 @@ TEST_CASE("The engine works on an executor that is lent to it, also a reluctant 
   CHECK(scan(*engine).size() == 300);
   CHECK(executor.calls() > 0);
   REQUIRE(engine->close());
+}
+
+TEST_CASE("What is read without a view is of one state, also beside ingestions") {
+  const EngineKind kind = GENERATE(EngineKind::kMemory, EngineKind::kLsm, EngineKind::kSmallLsm);
+  CAPTURE(to_string(kind));
+  TestEngine engine(kind);
+  Complaint complaint;
+  rt::Atomic<bool> stop{false};
+  // Each round is ingested as "run" before it is written as "written".
+  const auto check = [&](std::string_view run, std::string_view written) {
+    if (number(run, "run", complaint) < number(written, "written", complaint)) {
+      complaint.note("run " + std::string(run) + ", but written " + std::string(written));
+    }
+  };
+  std::vector<rt::Thread> readers;
+  readers.emplace_back("keys", [&] {
+    const std::string_view keys[] = {"run", "written"};
+    while (!stop.load()) {
+      const auto values = engine->multi_get(nullptr, keys);
+      if (!values) return complaint.note(values.error().to_string());
+      check((*values)[0].value_or("0"), (*values)[1].value_or("0"));
+    }
+  });
+  readers.emplace_back("iterators", [&] {
+    while (!stop.load()) {
+      const auto it = engine->iterate(nullptr, {});
+      if (!it) return complaint.note(it.error().to_string());
+      std::map<std::string, std::string> seen{{"run", "0"}, {"written", "0"}};
+      for ((*it)->seek_to_first(); (*it)->valid(); (*it)->next()) seen[std::string((*it)->key())] = (*it)->value();
+      check(seen["run"], seen["written"]);
+    }
+  });
+  for (int round = 1; round <= 300; ++round) {
+    SortedPairs::Pairs pairs{{"run", std::to_string(round)}};
+    SortedPairs source(pairs);
+    REQUIRE(engine->ingest(source));
+    put(*engine, "written", std::to_string(round));
+  }
+  stop.store(true);
+  for (rt::Thread& reader : readers) reader.join();
+  CHECK(complaint.text().empty());
+  if (!complaint.text().empty()) FAIL(complaint.text());
 }

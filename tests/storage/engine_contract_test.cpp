@@ -208,6 +208,29 @@ TEST_CASE("Iterators seek in both directions and respect their bounds") {
   }
 }
 
+TEST_CASE("An iterator may go to the key that it shows") {
+  TestEngine engine(any_engine());
+  for (int i = 0; i < 300; ++i) {
+    put(*engine, "key, longer than a small string may be, " + std::to_string(100 + i), std::string(100, 'v'));
+    if (i == 150) REQUIRE(engine->flush());
+  }
+  put(*engine, "key, longer than a small string may be, 120", "new");  // in the memtable, too
+  const auto it = engine->iterate(nullptr, {});
+  REQUIRE(it);
+  int seen = 0;
+  for ((*it)->seek_to_first(); (*it)->valid(); (*it)->next()) {
+    const std::string key((*it)->key());
+    (*it)->seek((*it)->key());
+    REQUIRE((*it)->valid());
+    REQUIRE((*it)->key() == key);
+    (*it)->seek_for_prev((*it)->key());
+    REQUIRE((*it)->valid());
+    REQUIRE((*it)->key() == key);
+    ++seen;
+  }
+  CHECK(seen == 300);
+}
+
 TEST_CASE("A range deletion hides what is older and nothing that is newer") {
   TestEngine engine(any_engine());
   for (int i = 0; i < 30; ++i) put(*engine, "k" + std::to_string(10 + i), "old");

@@ -237,7 +237,6 @@ TEST_CASE("Readers beside the writer see everything that was there when they sta
 }
 
 TEST_CASE("What stands before a key is found before it, also while others are added behind it") {
-  // Several ways in which keys and versions may appear behind the place while it is looked for, each of which takes a moment.
   for (int round = 0; round < 300; ++round) {
     CAPTURE(round);
     Memtable memtable(std::make_shared<BlockPool>(1 << 20), {1, 64});
@@ -263,8 +262,37 @@ TEST_CASE("What stands before a key is found before it, also while others are ad
       } while (!done);
     });
     while (!begun) std::this_thread::yield();
-    for (std::uint64_t n = 0; n < 300; ++n) {
-      memtable.add(n % 3 == 0 ? "m" : "z" + std::to_string(n % 7), make_tag(n + 3, EntryKind::kPut), "behind");
+    Random random(static_cast<std::uint64_t>(round));
+    for (std::uint64_t n = 3; n < 300; ++n) {
+      // Versions of a few keys, or keys that split their leaves.
+      const std::string key = random.one_in(2) ? "m" : "z" + std::to_string(random.below(round % 4 < 2 ? 7 : 1'000'000));
+      memtable.add(key, make_tag(n, EntryKind::kPut), "behind");
+    }
+    done = true;
+    reader.join();
+    REQUIRE(!failed);
+  }
+}
+
+TEST_CASE("What is looked for is not found before its place while keys are added in order up to it") {
+  const std::string prefix(4000, 'p');  // takes time to compare
+  for (int round = 0; round < 20; ++round) {
+    Memtable memtable(std::make_shared<BlockPool>(1 << 20), {1, 64});
+    std::atomic<bool> begun{false};
+    std::atomic<bool> done{false};
+    std::atomic<bool> failed{false};
+    std::thread reader([&] {
+      const std::string wanted = prefix + "m";
+      const auto it = memtable.iterate();
+      begun = true;
+      do {
+        it->seek(wanted, kFirstTag);
+        if (it->valid()) failed = true;
+      } while (!done);
+    });
+    while (!begun) std::this_thread::yield();
+    for (std::uint64_t n = 1; n <= 2000; ++n) {
+      memtable.add(prefix + "a" + std::to_string(10'000 + n), make_tag(n, EntryKind::kPut), "before");
     }
     done = true;
     reader.join();

@@ -24,8 +24,9 @@ class ViewIterator final : public Iterator {
   }
   void seek(std::string_view key) override {
     if (s_.range.lower && key < *s_.range.lower) key = *s_.range.lower;
+    saved_key_.assign(key);  // it may be the one shown, which goes as the sources move
     forward_ = true;
-    entries_.seek(key, seek_tag(s_.sequence));
+    entries_.seek(saved_key_, seek_tag(s_.sequence));
     find_next(false);
   }
   void seek_to_last() override {
@@ -39,8 +40,9 @@ class ViewIterator final : public Iterator {
   }
   void seek_for_prev(std::string_view key) override {
     if (s_.range.upper && key >= *s_.range.upper) return seek_to_last();
+    saved_key_.assign(key);
     forward_ = false;
-    entries_.seek_before(key, kLastTag);
+    entries_.seek_before(saved_key_, kLastTag);
     find_prev();
   }
 

@@ -422,10 +422,12 @@ void MemtableTree::Cursor::seek_to_last() {
 }
 
 void MemtableTree::Cursor::seek(std::string_view key) {
-  leaf_ = tree_.descend_to(key);
-  order_ = leaf_->order.load(std::memory_order_acquire);
-  index_ = search(*leaf_, order_, key).index;
-  if (index_ == count_of(order_)) enter(leaf_->next.load(std::memory_order_acquire), true);
+  // Mostly the first key of the next leaf is behind `key`; but the last leaf may just have got a next one, by keys before `key`.
+  for (leaf_ = tree_.descend_to(key); leaf_ != nullptr; leaf_ = leaf_->next.load(std::memory_order_acquire)) {
+    order_ = leaf_->order.load(std::memory_order_acquire);
+    index_ = search(*leaf_, order_, key).index;
+    if (index_ < count_of(order_)) return;
+  }
 }
 
 void MemtableTree::Cursor::seek_before(std::string_view key) {

@@ -30,7 +30,8 @@ TableReader::~TableReader() {
     const std::unique_ptr<const Partition> partition(partitions_[i].load(std::memory_order_acquire));
     if (partition == nullptr || cache_ == nullptr) continue;
     for (std::uint32_t b = 0; b < partition->blocks; ++b) {
-      if (partition->slots[b].load(std::memory_order_relaxed) != nullptr) cache_->remove(partition->slots[b], number_ + b);
+      // What another thread emptied it has done with.
+      if (partition->slots[b].load(std::memory_order_acquire) != nullptr) cache_->remove(partition->slots[b], number_ + b);
     }
   }
 }
