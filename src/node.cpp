@@ -108,7 +108,6 @@ Status Node::Parts::open_sql() {
   services.rows = rows.get();
   services.replicator = replicator.get();
   services.clock = clock.get();
-  services.executor = executor;
   services.log_sink = log_sink;
   services.self = options.id;
   services.memory_bytes = options.sql_memory_bytes;

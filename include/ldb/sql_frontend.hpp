@@ -10,7 +10,6 @@
 #include <vector>
 
 #include "ldb/clock.hpp"
-#include "ldb/executor.hpp"
 #include "ldb/file_system.hpp"
 #include "ldb/log_sink.hpp"
 #include "ldb/replicator.hpp"
@@ -66,7 +65,6 @@ struct SqlServices {
   RowStore* rows = nullptr;
   Replicator* replicator = nullptr;
   Clock* clock = nullptr;
-  Executor* executor = nullptr;
   LogSink* log_sink = nullptr;
   NodeId self;
   std::uint64_t memory_bytes = kDefaultSqlMemoryBytes;  ///< for the rows that all running statements hold together
@@ -82,8 +80,8 @@ class SqlFrontend {
   virtual Status start(const SqlServices& services) = 0;
   virtual void stop() = 0;
   virtual Result<std::unique_ptr<SqlSession>> open_session(const SessionOptions& options) = 0;
-  /// Who keeps indexes in step with rows; may be null (no indexes). Must answer until the front end is destroyed, also after stop(),
-  /// without the services: commits that were fetched already are applied until then.
+  /// Who keeps indexes in step with rows; may be null (no indexes). Must answer until the front end is destroyed, also after
+  /// stop(), without the services: commits that were fetched already are applied until then.
   virtual RowIndexer* indexer() = 0;
   /// Which tables exist, as `transaction` sees it: rows of others wait for their removal, at different times on different nodes.
   /// Null: all.

@@ -185,6 +185,21 @@ TEST_CASE("A node sorts through its directory what does not fit in memory, and b
   CHECK(session.cancel().is_ok());
 }
 
+TEST_CASE("A schema change that has much to write ends on a node with one background thread") {
+  const auto files = new_memory_file_system();
+  NodeOptions options;
+  options.directory = "db";
+  options.file_system = files.get();
+  options.engine.background_threads = 1;
+  options.engine.memtable_bytes = 64 << 10;
+  const auto node = Node::open(std::move(options)).value();
+  run(*node, "CREATE TABLE t (id INT PRIMARY KEY, name TEXT)");
+  run(*node, "INSERT INTO t SELECT i, 'a name of some length, ' || (i * 7919 % 20000) FROM generate_series(1, 20000) AS g(i)");
+  run(*node, "CREATE INDEX t_name ON t (name)");
+  run(*node, "INSERT INTO t VALUES (0, 'x')");
+  CHECK(run(*node, "SELECT id FROM t WHERE name = 'x'")[0].get<int>(0) == 0);
+}
+
 TEST_CASE("A node without a network refuses peers, with the reason") {
   const auto node = open_node("");
   const Status status = node->add_peer({NodeId{"other"}, "127.0.0.1:1"});

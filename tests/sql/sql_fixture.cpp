@@ -19,7 +19,6 @@ SqlNode::~SqlNode() {
 void SqlNode::start() {
   clock_ = new_hybrid_clock();
   resolver_ = new_last_write_wins_resolver();
-  executor_ = new_thread_pool(2);
   replicator_ = new_standalone_replicator();
   ReplicatorServices services;
   services.engine = engine_.get();
@@ -35,7 +34,6 @@ void SqlNode::start() {
   sql.rows = rows_.get();
   sql.replicator = replicator_.get();
   sql.clock = clock_.get();
-  sql.executor = executor_.get();
   sql.log_sink = &null_log_sink();
   sql.self = {"test"};
   sql.memory_bytes = memory_bytes_;
@@ -50,7 +48,6 @@ void SqlNode::stop() {
   session_.reset();
   frontend_->stop();
   replicator_->stop();
-  executor_.reset();
   frontend_.reset();
   rows_.reset();
   replicator_.reset();

@@ -8,7 +8,6 @@
 
 #include "ldb/clock.hpp"
 #include "ldb/conflict_resolver.hpp"
-#include "ldb/executor.hpp"
 #include "ldb/log_sink.hpp"
 #include "ldb/replicator.hpp"
 #include "ldb/row_store.hpp"
@@ -54,7 +53,6 @@ class SqlNode {
   std::uint64_t spill_bytes_;
   std::unique_ptr<Clock> clock_;
   std::unique_ptr<ConflictResolver> resolver_;
-  std::unique_ptr<Executor> executor_;
   std::unique_ptr<Replicator> replicator_;
   std::unique_ptr<RowStore> rows_;
   std::unique_ptr<SqlFrontend> frontend_;

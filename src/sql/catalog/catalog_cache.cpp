@@ -78,17 +78,21 @@ Status add_dropped(StorageEngine& engine, const ReadView& view, std::vector<std:
 
 }  // namespace
 
-Status CatalogCache::start(RowStore* rows, Executor* executor, LogSink* log_sink) {
+Status CatalogCache::start(RowStore* rows, LogSink* log_sink) {
   rows_ = rows;
-  executor_ = executor;
   log_ = log_sink;
-  return maintain();
+  const Status status = maintain();
+  follower_ = rt::Thread("catalog", [this] { follow_changes(); });
+  return status;
 }
 
 void CatalogCache::stop() {
-  rt::MutexLock lock(task_mutex_);
-  stopping_ = true;
-  while (task_scheduled_) task_done_.wait(task_mutex_);
+  {
+    rt::MutexLock lock(follower_mutex_);
+    stopping_ = true;
+    changed_.notify_one();
+  }
+  if (follower_.joinable()) follower_.join();
 }
 
 CatalogCache::CatalogPtr CatalogCache::published() const {
@@ -249,34 +253,24 @@ Result<bool> CatalogCache::relation_exists(TableId table) const {
 
 void CatalogCache::catalog_changed(std::uint64_t) {
   changes_.fetch_add(1);
-  schedule();
+  rt::MutexLock lock(follower_mutex_);
+  is_behind_ = true;
+  changed_.notify_one();
 }
 
-void CatalogCache::schedule() {
-  task_requested_.store(true);
-  {
-    rt::MutexLock lock(task_mutex_);
-    if (stopping_ || task_scheduled_) return;
-    task_scheduled_ = true;
+void CatalogCache::follow_changes() {
+  rt::MutexLock lock(follower_mutex_);
+  for (;;) {
+    while (!is_behind_ && !stopping_) changed_.wait(follower_mutex_);
+    if (stopping_) return;
+    is_behind_ = false;
+    lock.unlock();
+    if (const Status status = maintain(); !status) {
+      log_->log(LogLevel::kWarning, "sql",
+                "following a schema change failed, will be tried at the next one: " + status.to_string());
+    }
+    lock.lock();
   }
-  if (executor_ != nullptr && executor_->submit(TaskPriority::kLow, [this] { run_task(); })) return;
-  rt::MutexLock lock(task_mutex_);
-  task_scheduled_ = false;
-  task_done_.notify_all();
-}
-
-void CatalogCache::run_task() {
-  task_requested_.store(false);
-  if (const Status status = maintain(); !status) {
-    log_->log(LogLevel::kWarning, "sql",
-              "following a schema change failed, will be tried at the next one: " + status.to_string());
-  }
-  rt::MutexLock lock(task_mutex_);
-  // A change that arrived meanwhile found this task scheduled; it is followed by another round. Last thing here: stop() may be
-  // waiting.
-  if (!stopping_ && task_requested_.load() && executor_->submit(TaskPriority::kLow, [this] { run_task(); })) return;
-  task_scheduled_ = false;
-  task_done_.notify_all();
 }
 
 Status CatalogCache::maintain() {

@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "base/rt/rt.hpp"
-#include "ldb/executor.hpp"
 #include "ldb/log_sink.hpp"
 #include "ldb/row_store.hpp"
 #include "sql/catalog/catalog.hpp"
@@ -19,16 +18,17 @@ namespace ldb::sql {
 ///
 /// It is the RowIndexer of the layers below: index entries are made by the newest catalog that was loaded, and by the catalogs of
 /// transactions that have made tables or indexes and not committed yet ("pending"; their ids are nobody else's). A commit that
-/// changes system tables marks the catalog stale; it is loaded anew by the next current(), or by a task on the executor, which
-/// then builds indexes that are not ready on this node and removes the data of what was dropped.
+/// changes system tables marks the catalog stale; it is loaded anew by the next current(), or by a thread that follows, which
+/// then builds indexes that are not ready on this node and removes the data of what was dropped. It has a thread of its own
+/// because it writes, and writers may have to wait for work of the storage engine on the node's executor.
 class CatalogCache final : public RowIndexer {
  public:
   CatalogCache() = default;
-  ~CatalogCache() override = default;
+  ~CatalogCache() override { stop(); }
 
   /// Loads the catalog, builds what is not ready, removes leftovers. Blocks.
-  Status start(RowStore* rows, Executor* executor, LogSink* log_sink);
-  /// Waits for the task under way; no further ones are started. Idempotent.
+  Status start(RowStore* rows, LogSink* log_sink);
+  /// Waits for what the thread that follows changes is at; it does no more. Idempotent; one thread at a time.
   void stop();
 
   /// The newest committed catalog. Blocks on storage when it has to be loaded.
@@ -60,8 +60,7 @@ class CatalogCache final : public RowIndexer {
   Status build_indexes(bool& built) LDB_REQUIRES(maintain_mutex_);
   Status check_foreign_keys() LDB_REQUIRES(maintain_mutex_);
   Status sweep() LDB_REQUIRES(maintain_mutex_);
-  void schedule();
-  void run_task();
+  void follow_changes();
   CatalogPtr published() const;
   bool is_pending(TableId table) const;
   /// Does the newest state have the row that makes a relation exist, and was it not dropped?
@@ -69,7 +68,6 @@ class CatalogCache final : public RowIndexer {
   bool is_pending(IndexId index) const;
 
   RowStore* rows_ = nullptr;
-  Executor* executor_ = nullptr;
   LogSink* log_ = nullptr;
   rt::Atomic<std::uint64_t> next_version_{0};
   rt::Atomic<std::uint64_t> changes_{1};  // bumped by every change; `loaded_changes_` says which one the catalog shows
@@ -81,11 +79,11 @@ class CatalogCache final : public RowIndexer {
   std::uint64_t loaded_changes_ LDB_GUARDED_BY(state_mutex_) = 0;
   std::map<const void*, CatalogPtr> pending_ LDB_GUARDED_BY(state_mutex_);
 
-  rt::Atomic<bool> task_requested_{false};
-  rt::Mutex task_mutex_;
-  rt::CondVar task_done_;
-  bool task_scheduled_ LDB_GUARDED_BY(task_mutex_) = false;
-  bool stopping_ LDB_GUARDED_BY(task_mutex_) = false;
+  rt::Thread follower_;
+  rt::Mutex follower_mutex_;
+  rt::CondVar changed_;
+  bool is_behind_ LDB_GUARDED_BY(follower_mutex_) = false;
+  bool stopping_ LDB_GUARDED_BY(follower_mutex_) = false;
 };
 
 }  // namespace ldb::sql

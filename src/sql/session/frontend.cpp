@@ -25,7 +25,7 @@ class PostgresFrontend final : public SqlFrontend {
     shared_.table_functions = make_table_functions(shared_);
     services.rows->set_indexer(&shared_.catalog);
     if (services.replicator != nullptr) services.replicator->set_indexer(&shared_.catalog);
-    const Status status = shared_.catalog.start(services.rows, services.executor, shared_.services.log_sink);
+    const Status status = shared_.catalog.start(services.rows, shared_.services.log_sink);
     running_ = true;
     return status;
   }
