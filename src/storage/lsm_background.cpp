@@ -72,7 +72,7 @@ void LsmEngine::schedule() {
   if (!upkeep_running_ && upkeep_wanted_ && (upkeep_failure_ || may_retry)) {
     upkeep_running_ = submit_task(TaskPriority::kHigh, &LsmEngine::run_upkeep);
   }
-  if (!compaction_running_ && (compaction_failure_ || may_retry)) {
+  if (!compaction_running_ && compaction_claims_ == 0 && (compaction_failure_ || may_retry)) {
     for (int level = 0; level < kLevels - 1; ++level) {
       if (picker_.score(*state->version, level) < 1) continue;
       compaction_running_ = submit_task(TaskPriority::kLow, &LsmEngine::run_compaction);

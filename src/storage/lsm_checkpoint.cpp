@@ -37,7 +37,7 @@ Status LsmEngine::make_checkpoint(const std::string& directory) {
     rt::MutexLock lock(manifest_mutex_);
     state = state_;  // its version keeps the table files, the pin keeps the log
     log_->pin(state.log_begin.segment);
-    end = log_->synced_end_of_copy();
+    end = log_->end();
   }
   Status status = copy_to(directory, std::move(state), end);
   if (!status) (void)fs_.remove_directory(directory);  // without CURRENT nobody would open what is left, but it takes space

@@ -138,13 +138,26 @@ std::uint64_t LsmEngine::target_table_bytes() const {
 /// Compacts the range of one level on the caller's thread; false when there is nothing (more) to do in it. `written_since`:
 /// number of the first table that the whole call may have made.
 Result<bool> LsmEngine::compact_level_range(int level, const KeyRange& range, std::uint64_t written_since) {
-  rt::MutexLock lock(mutex_);
-  while (compaction_running_) {
-    LDB_TRY(usable());
-    changed_.wait_until(mutex_, rt::monotonic_ns() + 10 * rt::kMillisecond);
+  LDB_TRY(claim_compaction());
+  std::optional<CompactionJob> job;
+  {
+    rt::MutexLock lock(mutex_);
+    job = pick_range(level, range, written_since);
   }
-  LDB_TRY(usable());
-  if (stopping_) return Status(StatusCode::kAborted, "storage engine is closed");
+  if (!job) {
+    end_compaction();
+    return false;
+  }
+  const bool may_be_more = job->output_level == job->level;
+  const Status status = compact_tables(*job);
+  job.reset();
+  remove_obsolete_files();
+  end_compaction();
+  LDB_TRY(status);
+  return may_be_more;
+}
+
+std::optional<CompactionJob> LsmEngine::pick_range(int level, const KeyRange& range, std::uint64_t written_since) {
   const auto version = read_state()->version;
   int output = std::min(level + 1, kLevels - 1);
   if (level == 0) {
@@ -153,20 +166,7 @@ Result<bool> LsmEngine::compact_level_range(int level, const KeyRange& range, st
       if (!version->levels[static_cast<std::size_t>(l)].empty()) output = l;
     }
   }
-  auto job = picker_.pick_range(*version, level, output, range, written_since);
-  if (!job) return false;
-  const bool may_be_more = job->output_level == job->level;
-  compaction_running_ = true;
-  ++tasks_;
-  lock.unlock();
-  const Status status = compact_tables(*job);
-  job.reset();
-  remove_obsolete_files();
-  lock.lock();
-  compaction_running_ = false;
-  task_done();
-  LDB_TRY(status);
-  return may_be_more;
+  return picker_.pick_range(*version, level, output, range, written_since);
 }
 
 Status LsmEngine::compact(const KeyRange& range) {

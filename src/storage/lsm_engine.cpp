@@ -200,7 +200,7 @@ Result<std::unique_ptr<Iterator>> LsmEngine::iterate(const ReadView* view, KeyRa
 
 Result<std::unique_ptr<ChangeReader>> LsmEngine::changes(LogPosition from) {
   LDB_TRY(usable());
-  if (from > log_->synced_end()) {
+  if (from > log_->end()) {
     return Status(StatusCode::kInvalidArgument, "log position is beyond the synced end of the log");
   }
   // The very beginning, as long as nothing of it was released.
@@ -211,8 +211,11 @@ Result<std::unique_ptr<ChangeReader>> LsmEngine::changes(LogPosition from) {
 void LsmEngine::set_collection_policy(const CollectionPolicy* policy) {
   rt::MutexLock lock(mutex_);
   // A compaction under way may still hold the old one.
+  ++compaction_claims_;
   while (compaction_running_) changed_.wait(mutex_);
+  --compaction_claims_;
   policy_ = policy;
+  schedule();
 }
 
 std::uint64_t LsmEngine::approximate_size(const KeyRange& range) {

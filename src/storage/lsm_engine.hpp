@@ -81,7 +81,7 @@ class LsmEngine final : public StorageEngine {
   Result<std::uint64_t> newest_sequence(std::string_view key) override;
   Result<std::unique_ptr<Iterator>> iterate(const ReadView* view, KeyRange range) override;
   Status sync() override;
-  LogPosition log_end() const override { return log_->synced_end(); }
+  LogPosition log_end() const override { return log_->end(); }
   LogPosition log_begin() const override { return log_->begin(); }
   Result<std::unique_ptr<ChangeReader>> changes(LogPosition from) override;
   void release_log(LogPosition position) override;
@@ -112,6 +112,8 @@ class LsmEngine final : public StorageEngine {
   void remove_orphans();
 
   // lsm_write.cpp: all but submit() by the leader, one thread at a time.
+  static constexpr std::size_t kMaxGroupBytes = 1 << 20;
+  static constexpr std::size_t kMaxGroupWrites = 1024;
   Status prepare(LsmWrite& write, WriteBatch batch, SyncPolicy sync) const;
   Status enqueue(LsmWrite& write) LDB_REQUIRES(queue_mutex_);
   void finish_locked(LsmWrite& write) LDB_REQUIRES(queue_mutex_);
@@ -119,7 +121,9 @@ class LsmEngine final : public StorageEngine {
   /// Before a sync: lets writers who were here a moment ago come back, so that it serves them, too.
   void gather(const LsmWrite& leader) LDB_REQUIRES(queue_mutex_);
   void take_group(LsmWrite& until, std::vector<LsmWrite*>& group) LDB_REQUIRES(queue_mutex_);
-  Status commit_group(const std::vector<LsmWrite*>& group);
+  /// Whatever goes wrong, the leader goes on and gives its place away.
+  Status commit_group(const std::vector<LsmWrite*>& group) noexcept;
+  Status log_and_apply(const std::vector<LsmWrite*>& group);
   Status log_group(const std::vector<LsmWrite*>& group);
   Status make_room();
   Status wait_for_room();
@@ -161,6 +165,7 @@ class LsmEngine final : public StorageEngine {
   struct Compaction;
   Status compact_piece(const Compaction& compaction, KeyPiece& piece);
   std::uint64_t target_table_bytes() const;
+  std::optional<CompactionJob> pick_range(int level, const KeyRange& range, std::uint64_t written_since) LDB_REQUIRES(mutex_);
   Result<bool> compact_level_range(int level, const KeyRange& range, std::uint64_t written_since);
   /// Makes the edit durable and current. It replaces the `flushed` oldest memtables. After a failure the files of its new tables
   /// are gone, now or when it is certain that no manifest names them.
@@ -195,6 +200,7 @@ class LsmEngine final : public StorageEngine {
   Status lead_alone(std::uint64_t sequence, const std::function<Status()>& work);
   void commit_detached(LsmWrite* head);
   Status flush_overlapping(std::string_view lower, std::string_view upper);
+  /// The caller compacts, or keeps the levels as they are, until end_compaction(). Goes before compactions of the background.
   Status claim_compaction();
   void end_compaction();
 
@@ -290,6 +296,7 @@ class LsmEngine final : public StorageEngine {
   unsigned tasks_ LDB_GUARDED_BY(mutex_) = 0;
   bool flush_running_ LDB_GUARDED_BY(mutex_) = false;
   bool compaction_running_ LDB_GUARDED_BY(mutex_) = false;
+  unsigned compaction_claims_ LDB_GUARDED_BY(mutex_) = 0;  // who waits for the one that is running; the background begins none
   bool upkeep_running_ LDB_GUARDED_BY(mutex_) = false;
   bool upkeep_wanted_ LDB_GUARDED_BY(mutex_) = false;
   Status flush_failure_ LDB_GUARDED_BY(mutex_);

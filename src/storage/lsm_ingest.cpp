@@ -1,5 +1,6 @@
 // Ingestion: a sorted run becomes tables beside running writers, and a part of the tree in a moment in which nobody writes.
 #include <algorithm>
+#include <new>
 
 #include "storage/compaction/table_set_writer.hpp"
 #include "storage/file_names.hpp"
@@ -8,9 +9,6 @@
 
 namespace ldb::storage {
 namespace {
-
-constexpr std::size_t kMaxGroupBytes = 1 << 20;
-constexpr std::size_t kMaxGroupWrites = 1024;
 
 bool overlaps(const Memtable& memtable, std::string_view lower, std::string_view upper) {
   const auto it = memtable.iterate();
@@ -33,6 +31,13 @@ int level_for(const Version& version, const TableMeta& table) {
 
 Result<std::uint64_t> LsmEngine::ingest(SortedSource& source) {
   LDB_TRY(begin_task());
+  struct End {  // also when the source throws
+    LsmEngine& engine;
+    ~End() {
+      rt::MutexLock lock(engine.mutex_);
+      engine.task_done();
+    }
+  } end{*this};
   EngineEvent event;
   event.kind = EngineEventKind::kIngested;
   const std::int64_t started = rt::monotonic_ns();
@@ -40,8 +45,6 @@ Result<std::uint64_t> LsmEngine::ingest(SortedSource& source) {
   event.status = sequence.error();
   event.duration_ns = rt::monotonic_ns() - started;
   if (event.tables_out > 0) tell(event);
-  rt::MutexLock lock(mutex_);
-  task_done();
   return sequence;
 }
 
@@ -145,7 +148,12 @@ Status LsmEngine::lead_alone(std::uint64_t sequence, const std::function<Status(
     queue_size_ = 0;
   }
   commit_detached(submitted);
-  const Status status = work();
+  Status status;
+  try {
+    status = work();
+  } catch (const std::bad_alloc&) {
+    status = log_->fail(Status(StatusCode::kResourceExhausted, "no memory for an ingestion"));
+  }
   rt::MutexLock lock(queue_mutex_);
   leader_active_ = false;
   LsmWrite* heir = queue_head_;
@@ -193,10 +201,9 @@ Status LsmEngine::flush_overlapping(std::string_view lower, std::string_view upp
 
 Status LsmEngine::claim_compaction() {
   rt::MutexLock lock(mutex_);
-  while (compaction_running_) {
-    LDB_TRY(usable());
-    changed_.wait_until(mutex_, rt::monotonic_ns() + 10 * rt::kMillisecond);
-  }
+  ++compaction_claims_;
+  while (compaction_running_ && usable()) changed_.wait_until(mutex_, rt::monotonic_ns() + 10 * rt::kMillisecond);
+  --compaction_claims_;
   LDB_TRY(usable());
   if (stopping_) return Status(StatusCode::kAborted, "storage engine is closed");
   compaction_running_ = true;

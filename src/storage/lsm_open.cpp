@@ -62,7 +62,9 @@ LsmEngine::LsmEngine(std::string directory, const EngineOptions& options)
       block_cache_(options_.block_cache_bytes, epochs_,
                    options_.memory_budget_bytes != 0 ? open_table_bytes(options_) : SIZE_MAX),
       table_cache_(fs_, directory_, {kMaxOpenTables, open_table_bytes(options_)}, block_cache_),
-      picker_(8 * std::uint64_t{options_.memtable_bytes}, options_.compression_level > 0) {}
+      picker_(8 * std::uint64_t{options_.memtable_bytes}, options_.compression_level > 0) {
+  group_.reserve(kMaxGroupWrites);  // a leader that found no memory would never give its place away
+}
 
 Result<std::unique_ptr<StorageEngine>> LsmEngine::open(const std::string& directory, const EngineOptions& options) {
   LDB_TRY(check_options(options));

@@ -1,4 +1,6 @@
 // The write path: a queue whose waiters elect a leader, which logs and applies a group for all of them.
+#include <new>
+
 #include "storage/batch_check.hpp"
 #include "storage/lsm_engine.hpp"
 #include "storage/wal/batch_codec.hpp"
@@ -6,8 +8,6 @@
 namespace ldb::storage {
 namespace {
 
-constexpr std::size_t kMaxGroupBytes = 1 << 20;
-constexpr std::size_t kMaxGroupWrites = 1024;
 constexpr std::int64_t kMostGather = rt::kMillisecond;
 constexpr int kMostGatherYields = 1000;  // a bound that no clock can move
 constexpr unsigned kGatherPause = 16;
@@ -156,7 +156,17 @@ void LsmEngine::take_group(LsmWrite& until, std::vector<LsmWrite*>& group) {
   if (queue_head_ == nullptr) queue_tail_ = nullptr;
 }
 
-Status LsmEngine::commit_group(const std::vector<LsmWrite*>& group) {
+Status LsmEngine::commit_group(const std::vector<LsmWrite*>& group) noexcept {
+  try {
+    return log_and_apply(group);
+  } catch (const std::bad_alloc&) {
+    // The group may be in the log, and in the memtable in part: nothing may be shown or flushed on top of it.
+    const Status cause(StatusCode::kResourceExhausted, "no memory for writing");
+    return Status(StatusCode::kOutcomeUnknown, std::string(cause.message())).with_detail(log_->fail(cause).to_string());
+  }
+}
+
+Status LsmEngine::log_and_apply(const std::vector<LsmWrite*>& group) {
   LDB_TRY(log_->poisoned());
   LDB_TRY(make_room());
   const std::uint64_t syncs_before = log_->syncs();

@@ -6,6 +6,7 @@
 
 #include "base/random.hpp"
 #include "base/rt/rt.hpp"
+#include "ldb/bulk_load.hpp"
 #include "ldb/engine_listener.hpp"
 #include "ldb/executor.hpp"
 #include "ldb/sim.hpp"
@@ -165,6 +166,38 @@ TEST_CASE("Waiting for an executor that refuses all work has an end, and all is 
     world.check(status.is_ok(), "put: " + status.to_string());
     world.check(engine.close().is_ok(), "close");
     executor.pool = nullptr;
+  });
+}
+
+TEST_CASE("Who needs compactions to pause waits for one of them, not for all that are due") {
+  EngineOptions wanted;
+  wanted.compaction_bytes_per_second = 256 << 10;
+  with_small_engine(wanted, [&](World& world, StorageEngine& engine) {
+    // Compactions are due all the time.
+    rt::Atomic<bool> stop{false};
+    rt::Thread writer("writer", [&] {
+      Random random(1);
+      while (!stop.load()) {
+        std::string value(1000, 'v');
+        for (char& c : value) c = static_cast<char>(random.below(256));
+        WriteBatch batch;
+        batch.put("key" + std::to_string(random.below(1'000'000)), std::move(value));
+        world.check(engine.write(std::move(batch), SyncPolicy::kOs).is_ok(), "write");
+      }
+    });
+    world.sleep_ns(20 * rt::kSecond);
+    const double before = property(engine, "compactions");
+    engine.set_collection_policy(nullptr);
+    const double policy = property(engine, "compactions");
+    SortedPairs::Pairs pairs{{"zzz", "1"}};
+    SortedPairs source(pairs);
+    world.check(engine.ingest(source).is_ok(), "ingest");
+    const double ingested = property(engine, "compactions");
+    stop.store(true);
+    writer.join();
+    world.check(policy - before <= 1, "the policy waited for " + std::to_string(policy - before));
+    world.check(ingested - policy <= 1, "the ingestion waited for " + std::to_string(ingested - policy));
+    world.check(engine.close().is_ok(), "close");
   });
 }
 

@@ -419,6 +419,16 @@ TEST_CASE("Closing waits for an ingestion, which gives up") {
   CHECK(scan(*engine).empty());
 }
 
+TEST_CASE("An ingestion whose source throws is over, and the engine closes") {
+  struct Throwing final : SortedSource {
+    Result<bool> next(std::string&, std::string&) override { throw std::runtime_error("no more"); }
+  } source;
+  TestEngine engine(EngineKind::kLsm);
+  CHECK_THROWS_AS(engine->ingest(source), std::runtime_error);
+  put(*engine, "a", "1");
+  CHECK(engine->close());
+}
+
 TEST_CASE("A checkpoint into a directory that holds something is refused, and memory has none to make") {
   TestEngine engine(any_engine());
   put(*engine, "k", "v");

@@ -1,9 +1,12 @@
 // Every kind of file operation fails once, at every place; and damage to every byte of every file.
+#include <new>
+
 #include "base/rt/rt.hpp"
 #include "ldb/engine_listener.hpp"
 #include "ldb/log_sink.hpp"
 #include "storage/crash_harness.hpp"
 #include "storage/file_names.hpp"
+#include "storage/forwarding_file_system.hpp"
 #include "storage/inspect/inspect.hpp"
 #include "storage/manual_executor.hpp"
 #include "storage/wal/log_format.hpp"
@@ -208,6 +211,43 @@ class RefusalListener final : public EngineListener {
 };
 
 }  // namespace
+
+TEST_CASE("A writer that finds no memory while it writes for all ends in an error, and nobody waits for it") {
+  struct Throwing final : ForwardingFileSystem {
+    Throwing() : ForwardingFileSystem(std::make_unique<FaultyFileSystem>(1)) {}
+    Result<std::unique_ptr<WritableFile>> open_writable(const std::string& path, OpenMode mode) override {
+      if (throws.load()) throw std::bad_alloc();
+      return ForwardingFileSystem::open_writable(path, mode);
+    }
+    rt::Atomic<bool> throws{false};
+  } fs;
+  ManualExecutor executor;  // does nothing, so that the writer makes the log's next segment itself
+  EngineOptions options = small_options(fs);
+  options.executor = &executor;
+  auto engine = open_lsm_engine("db", options).value();
+  const auto write = [&](int i) {
+    WriteBatch batch;
+    batch.put("key" + std::to_string(i), std::string(500, 'v'));
+    return engine->wait(engine->submit(std::move(batch), SyncPolicy::kSync).value()).error();
+  };
+  fs.throws.store(true);
+  int written = 0;
+  Status status;
+  while (status = write(written), status) REQUIRE(++written < 1000);
+  CHECK(written > 10);
+  CHECK(status.code() == StatusCode::kOutcomeUnknown);
+  fs.throws.store(false);
+  WriteBatch next;
+  next.put("next", "1");
+  CHECK(engine->submit(std::move(next), SyncPolicy::kOs).error().code() == StatusCode::kResourceExhausted);
+  CHECK(get(*engine, "key" + std::to_string(written)) == "<none>");
+  while (executor.waiting() > 0) executor.run(0);
+  CHECK(engine->close().code() == StatusCode::kResourceExhausted);
+  engine = nullptr;
+  options.executor = nullptr;
+  engine = open_lsm_engine("db", options).value();
+  for (int i = 0; i < written; ++i) CHECK(get(*engine, "key" + std::to_string(i)) == std::string(500, 'v'));
+}
 
 TEST_CASE("A flush that cannot make the log's next segment has writers refused at once, not when the log is full") {
   FaultyFileSystem fs(8);

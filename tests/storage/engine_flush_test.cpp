@@ -264,3 +264,41 @@ TEST_CASE("A crash at any moment of a flush in pieces loses nothing") {
   }
   CHECK(moment > 10);  // two tables, their names, an edit of the manifest
 }
+
+TEST_CASE("A change reader that begins at the synced end goes on, also when that is the end of a segment") {
+  FaultyFileSystem fs(1);
+  ManualExecutor executor;
+  EngineOptions options = small_options(fs);
+  options.executor = &executor;
+  auto engine = open_lsm_engine("db", options).value();
+  // What a flush needs synced ends in a segment that was sealed meanwhile, and nothing else is synced.
+  int written = 0;
+  const auto write = [&](SyncPolicy sync) {
+    WriteBatch batch;
+    batch.put("key" + std::to_string(written), std::string(500, 'v'));
+    batch.set_commit(std::to_string(written++));
+    REQUIRE(engine->wait(engine->submit(std::move(batch), sync).value()));
+  };
+  const auto segments = [&] {
+    for (const EngineProperty& property : engine->properties()) {
+      if (property.name == "log_segments") return std::stoi(property.value);
+    }
+    return 0;
+  };
+  while (executor.waiting() == 0) write(SyncPolicy::kOs);
+  for (const int before = segments(); segments() == before;) write(SyncPolicy::kOs);
+  while (executor.waiting() > 0) executor.run(0);
+  const LogPosition end = engine->log_end();
+  CHECK(end > LogPosition{1, 64});
+  write(SyncPolicy::kSync);
+  const std::vector<std::string> seen = read_changes(*engine, end);
+  REQUIRE(!seen.empty());
+  CHECK(seen.back() == std::to_string(written - 1));
+  for (std::size_t i = 0; i < seen.size(); ++i) CHECK(seen[i] == std::to_string(written - static_cast<int>(seen.size() - i)));
+  while (executor.waiting() > 0) executor.run(0);
+  REQUIRE(engine->close());
+  engine = nullptr;
+  options.executor = nullptr;
+  engine = open_lsm_engine("db", options).value();
+  CHECK(read_changes(*engine, end) == seen);
+}

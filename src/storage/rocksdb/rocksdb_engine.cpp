@@ -78,12 +78,14 @@ class RocksDbIterator final : public Iterator {
   }
   void seek(std::string_view key) override {
     if (range_.lower && key < *range_.lower) key = *range_.lower;
-    it_->Seek(to_slice(key));
+    target_.assign(key);  // it may be the one shown, which goes as RocksDB moves
+    it_->Seek(target_);
     skip_forward();
   }
   void seek_for_prev(std::string_view key) override {
     if (range_.upper && key >= *range_.upper) return seek_to_last();
-    it_->SeekForPrev(to_slice(key));
+    target_.assign(key);
+    it_->SeekForPrev(target_);
     skip_backward();
   }
   void next() override {
@@ -118,6 +120,7 @@ class RocksDbIterator final : public Iterator {
 
   const std::unique_ptr<ReadView> own_view_;
   const KeyRange range_;
+  std::string target_;
   rocksdb::Slice lower_;
   rocksdb::Slice upper_;
   std::unique_ptr<rocksdb::Iterator> it_;

@@ -16,7 +16,12 @@ class LogChangeReader final : public ChangeReader {
   Result<std::optional<Change>> next() override {
     for (;;) {
       LDB_ASSIGN_OR_RETURN(const std::uint64_t limit, log_.readable_end(position_));
-      if (position_.offset >= limit) return std::optional<Change>();
+      if (position_.offset >= limit) {
+        const LogPosition further = log_.past_seal(position_);
+        if (further == position_) return std::optional<Change>();
+        position_ = further;
+        continue;
+      }
       LDB_TRY(open_segment());
       reader_->seek(position_.offset);
       const Outcome outcome = reader_->next(limit);

@@ -333,9 +333,14 @@ LogPosition Log::synced_end() const {
   return synced_;
 }
 
-LogPosition Log::synced_end_of_copy() const {
+LogPosition Log::end() const {
   rt::MutexLock lock(mutex_);
   return behind_seal(synced_);
+}
+
+LogPosition Log::past_seal(LogPosition position) const {
+  rt::MutexLock lock(mutex_);
+  return behind_seal(position);
 }
 
 LogPosition Log::begin() const {

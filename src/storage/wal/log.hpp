@@ -67,8 +67,8 @@ class Log {
   void follow_writer();
 
   LogPosition synced_end() const;
-  /// The same for who copies the log: never right behind a seal, which needs the segment that it names.
-  LogPosition synced_end_of_copy() const;
+  /// The same for who reads or copies the log: never right behind a seal, which needs the segment that it names.
+  LogPosition end() const;
   LogPosition begin() const;
   /// Poisons the log for a failure elsewhere that only reopening settles.
   Status fail(const Status& cause) { return poison(cause); }
@@ -77,6 +77,9 @@ class Log {
 
   /// What a reader may read of a segment: bytes below the result. kNotFound when `position` was released.
   Result<std::uint64_t> readable_end(LogPosition position) const;
+
+  /// `position`, or the beginning of the segment behind it where it is the end of its own.
+  LogPosition past_seal(LogPosition position) const;
 
   /// Readers are done with what stands before `position`.
   void release(LogPosition position);
