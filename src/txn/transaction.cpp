@@ -79,6 +79,7 @@ Result<std::unique_ptr<RowCursor>> StoreTransaction::scan_index(IndexId index, c
 
 Result<std::optional<std::string>> StoreTransaction::base_of(const std::string& row_key) {
   if (!pending_.empty() && pending_.find(row_key)) return std::optional<std::string>();
+  if (tracks_reads()) reads_.point(row_key);  // whether the row is there is told to the caller
   return services_.engine.get(view_.get(), row_key);
 }
 
@@ -106,7 +107,6 @@ Status StoreTransaction::erase(TableId table, std::string_view key) {
 Status StoreTransaction::upsert(TableId table, std::string_view key, std::vector<CellWrite> cells) {
   LDB_TRY(check_writable());
   const std::string row_key = keys::row(table, key);
-  if (tracks_reads()) reads_.point(row_key);
   LDB_ASSIGN_OR_RETURN(std::optional<std::string> base, base_of(row_key));
   return pending_.upsert(table, row_key, std::move(base), view_->sequence(), std::move(cells));
 }

@@ -131,6 +131,36 @@ TEST_CASE("Serializable transactions refuse write skew and phantoms, snapshot on
   }
 }
 
+TEST_CASE("Under serializable a write that tells whether its row exists has read that") {
+  for (const IsolationLevel isolation : {IsolationLevel::kSnapshot, IsolationLevel::kSerializable}) {
+    LocalNode node;
+    put(node, "there", "1");
+    // What a commit gives when another one changed meanwhile what the write had told.
+    const auto outcome_after = [&](const auto& write, StatusCode told) {
+      const auto t = node.begin(isolation), other = node.begin(isolation);
+      CHECK(write(*t).code() == told);
+      const bool there = read(*other, "there") != "-";
+      REQUIRE((there ? other->erase(kTable, "there") : other->insert(kTable, "there", text("2"))).is_ok());
+      REQUIRE(other->commit().is_ok());
+      REQUIRE(t->upsert(kTable, "acts on it", text("x")).is_ok());
+      return t->commit().status().code();
+    };
+    const auto insert = [](RowTransaction& t) { return t.insert(kTable, "there", text("x")); };
+    const auto update = [](RowTransaction& t) { return t.update(kTable, "there", text("x")); };
+    const auto erase = [](RowTransaction& t) { return t.erase(kTable, "there"); };
+    const auto undone = [&](RowTransaction& t) {
+      const std::size_t savepoint = t.savepoint();
+      REQUIRE(update(t).is_ok());
+      return t.rollback_to(savepoint);
+    };
+    const StatusCode expected = isolation == IsolationLevel::kSerializable ? StatusCode::kConflict : StatusCode::kOk;
+    CHECK(outcome_after(insert, StatusCode::kAlreadyExists) == expected);
+    CHECK(outcome_after(update, StatusCode::kNotFound) == expected);
+    CHECK(outcome_after(undone, StatusCode::kOk) == expected);
+    CHECK(outcome_after(erase, StatusCode::kNotFound) == expected);
+  }
+}
+
 TEST_CASE("Serializable transfers under many threads keep the sum and see it") {
   LocalNode node;
   constexpr int kAccounts = 6, kThreads = 4, kEach = 60;
