@@ -37,6 +37,8 @@ using PendingRowPtr = std::shared_ptr<const PendingRow>;  // shared with the und
 class PendingRows {
  public:
   bool empty() const { return rows_.empty(); }
+  /// Also when nothing is pending but rolling back to a savepoint may bring a write back.
+  bool holds_writes() const { return !rows_.empty() || !undo_.empty(); }
   std::size_t size() const { return rows_.size(); }
   const std::map<std::string, PendingRowPtr, std::less<>>& rows() const { return rows_; }
   /// Null when the row was not written.

@@ -129,7 +129,7 @@ Status StoreTransaction::rollback_to(std::size_t savepoint) {
 
 void StoreTransaction::begin_statement() {
   if (options_.isolation != IsolationLevel::kReadCommitted || finished_) return;
-  if (!pending_.empty() && oldest_view_ == nullptr) oldest_view_ = view_;
+  if (pending_.holds_writes() && oldest_view_ == nullptr) oldest_view_ = view_;
   view_ = services_.engine.view();
 }
 

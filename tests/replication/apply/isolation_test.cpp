@@ -78,6 +78,26 @@ TEST_CASE("An update under read committed is not lost because a compaction forgo
   CHECK(node.begin()->get(kTable, "a").value().has_value() != erased);
 }
 
+TEST_CASE("A write that a savepoint brings back is checked since the view it was made under") {
+  FaultyFileSystem fs(1);
+  EngineOptions options;
+  options.file_system = &fs;
+  auto engine = open_lsm_engine("db", options);
+  REQUIRE(engine);
+  LocalNode node(std::move(*engine));
+  const auto t = node.begin(IsolationLevel::kReadCommitted);
+  REQUIRE(t->insert(kTable, "a", text("t")).is_ok());
+  const std::size_t savepoint = t->savepoint();
+  REQUIRE(t->erase(kTable, "a").is_ok());
+  CHECK_FALSE(t->has_writes());
+  put(node, "a", "other");
+  t->begin_statement();
+  REQUIRE(t->rollback_to(savepoint).is_ok());
+  REQUIRE(node.engine->compact({}).is_ok());
+  CHECK(t->commit().error().code() == StatusCode::kConflict);
+  CHECK(read(node, "a") == "other");
+}
+
 TEST_CASE("Serializable transactions refuse write skew and phantoms, snapshot ones do not") {
   for (const IsolationLevel isolation : {IsolationLevel::kSnapshot, IsolationLevel::kSerializable}) {
     LocalNode node;
