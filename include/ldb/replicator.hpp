@@ -69,6 +69,9 @@ class Replicator : public RequestHandler {
 
   /// Ok when reads may be served (not bootstrapping).
   virtual Status readable() const = 0;
+  /// Whole-state copies whose installation has begun since start(). What was read between two equal answers shows no part of one,
+  /// if readable() was ok in between and before the read.
+  virtual std::uint64_t installs_begun() const { return 0; }
   virtual ReplicationStatus status() const = 0;
 
   /// Index maintenance for RowStore (needs the row latches).

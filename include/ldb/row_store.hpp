@@ -108,7 +108,8 @@ class RowTransaction {
   virtual std::size_t savepoint() = 0;
   virtual Status rollback_to(std::size_t savepoint) = 0;
 
-  /// READ COMMITTED: later reads see what is committed now. No effect under the other levels.
+  /// READ COMMITTED: later reads see what is committed now. While the node cannot serve, reads, writes and the commit fail until
+  /// it is called again. No effect under the other levels.
   virtual void begin_statement() = 0;
   virtual bool has_writes() const = 0;
   virtual std::uint64_t view_sequence() const = 0;

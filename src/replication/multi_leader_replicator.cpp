@@ -32,6 +32,7 @@ class MultiLeaderReplicator final : public Replicator {
   Status add_peer(const PeerAddress& peer) override;
   Status remove_peer(const NodeId& peer) override;
   Status readable() const override { return replica_ ? replica_->readable() : not_started(); }
+  std::uint64_t installs_begun() const override { return replica_ ? replica_->installs_begun() : 0; }
   ReplicationStatus status() const override { return replica_ ? replica_->status() : ReplicationStatus(); }
   Status build_index(TableId table, IndexId index) override {
     return replica_ ? replica_->build_index(table, index) : not_started();

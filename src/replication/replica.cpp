@@ -416,6 +416,7 @@ Status Replica::install(const VersionVector& theirs, std::uint64_t epoch) {
     if (epoch != epoch_.load()) return Status(StatusCode::kAborted, "a member was started anew while its state was copied");
     LDB_TRY(state_.save_pending_install({theirs}));
     installing_.store(true);
+    installs_begun_.fetch_add(1);
   }
   // On failure the node stays closed: the rows are neither the old nor the new state. A restart installs again.
   if (Status status = install_copy(engine(), *applier_, state_, theirs); !status) {

@@ -119,6 +119,7 @@ class Replica {
   /// One puller at a time receives a copy; none after an install that failed, since the staged rows and the vector that is kept
   /// for them are what a restart installs.
   bool installing() const { return installing_.load(); }
+  std::uint64_t installs_begun() const { return installs_begun_.load(); }
   bool begin_copy() {
     if (copying_.exchange(true)) return false;
     if (!installing_.load()) return true;
@@ -157,6 +158,7 @@ class Replica {
   rt::Atomic<bool> stopped_{false};
   rt::Atomic<bool> copying_{false};
   rt::Atomic<bool> installing_{false};
+  rt::Atomic<std::uint64_t> installs_begun_{0};  ///< counted after `installing_` is set and before rows change
   rt::Atomic<bool> install_failed_{false};
   rt::Atomic<bool> indebted_{false};
   rt::Atomic<bool> verified_{false};

@@ -26,15 +26,24 @@ class EngineRowStore final : public RowStore {
   EngineRowStore(StorageEngine& engine, Replicator& replicator) : engine_(engine), replicator_(replicator) {}
 
   Result<std::unique_ptr<RowTransaction>> begin(const TransactionOptions& options) override {
-    if (!options.while_unreadable) LDB_TRY(replicator_.readable());
-    return std::unique_ptr<RowTransaction>(
-        std::make_unique<StoreTransaction>(StoreServices{engine_, replicator_, indexer_}, options));
+    const StoreServices services{engine_, replicator_, indexer_};
+    std::shared_ptr<const ReadView> view;
+    if (options.while_unreadable) {
+      view = engine_.view();
+    } else {
+      LDB_ASSIGN_OR_RETURN(view, readable_view(services));
+    }
+    return std::unique_ptr<RowTransaction>(std::make_unique<StoreTransaction>(services, options, std::move(view)));
   }
 
   Result<std::optional<std::string>> get(TableId table, std::string_view key) override {
-    LDB_TRY(replicator_.readable());
-    LDB_ASSIGN_OR_RETURN(std::optional<std::string> image, engine_.get(nullptr, keys::row(table, key)));
-    return live_image(std::move(image));
+    const std::string row_key = keys::row(table, key);
+    for (;;) {  // until no whole-state copy came between, as readable_view() does
+      const std::uint64_t installs = replicator_.installs_begun();
+      LDB_TRY(replicator_.readable());
+      LDB_ASSIGN_OR_RETURN(std::optional<std::string> image, engine_.get(nullptr, row_key));
+      if (replicator_.installs_begun() == installs) return live_image(std::move(image));
+    }
   }
 
   Result<CommitOutcome> put(TableId table, std::vector<WholeRow> rows, SyncPolicy sync) override {

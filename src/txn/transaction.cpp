@@ -20,11 +20,26 @@ bool is_empty(const KeyRange& range) { return range.lower && range.upper && *ran
 
 }  // namespace
 
-StoreTransaction::StoreTransaction(const StoreServices& services, const TransactionOptions& options)
-    : services_(services), options_(options), view_(services.engine.view()) {}
+Result<std::shared_ptr<const ReadView>> readable_view(const StoreServices& services) {
+  for (;;) {
+    const std::uint64_t installs = services.replicator.installs_begun();
+    LDB_TRY(services.replicator.readable());
+    std::shared_ptr<const ReadView> view = services.engine.view();
+    if (services.replicator.installs_begun() == installs) return view;
+  }
+}
+
+StoreTransaction::StoreTransaction(const StoreServices& services, const TransactionOptions& options,
+                                   std::shared_ptr<const ReadView> view)
+    : services_(services), options_(options), view_(std::move(view)) {}
+
+Status StoreTransaction::check_unfinished() const {
+  return finished_ ? Status(StatusCode::kAborted, "the transaction has ended already") : Status();
+}
 
 Status StoreTransaction::check_open() const {
-  return finished_ ? Status(StatusCode::kAborted, "the transaction has ended already") : Status();
+  LDB_TRY(check_unfinished());
+  return viewless_;
 }
 
 Status StoreTransaction::check_writable() const {
@@ -119,7 +134,7 @@ std::size_t StoreTransaction::savepoint() {
 }
 
 Status StoreTransaction::rollback_to(std::size_t savepoint) {
-  LDB_TRY(check_open());
+  LDB_TRY(check_unfinished());
   if (!pending_.has_savepoint(savepoint)) return Status(StatusCode::kInvalidArgument, "there is no such savepoint");
   pending_.rollback_to(savepoint);
   requirements_.resize(requirements_at_savepoint_[savepoint]);
@@ -130,7 +145,13 @@ Status StoreTransaction::rollback_to(std::size_t savepoint) {
 void StoreTransaction::begin_statement() {
   if (options_.isolation != IsolationLevel::kReadCommitted || finished_) return;
   if (pending_.holds_writes() && oldest_view_ == nullptr) oldest_view_ = view_;
-  view_ = services_.engine.view();
+  if (options_.while_unreadable) {
+    view_ = services_.engine.view();
+    return;
+  }
+  auto view = readable_view(services_);
+  viewless_ = view.error();
+  if (view) view_ = std::move(*view);
 }
 
 Status StoreTransaction::check_older_writes() const {
@@ -147,8 +168,9 @@ Status StoreTransaction::check_older_writes() const {
 }
 
 Result<CommitOutcome> StoreTransaction::commit() {
-  LDB_TRY(check_open());
+  LDB_TRY(check_unfinished());
   finished_ = true;
+  LDB_TRY(viewless_);
   if (pending_.empty()) return CommitOutcome{};
   LDB_TRY(check_older_writes());
   oldest_view_ = nullptr;

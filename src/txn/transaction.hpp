@@ -19,10 +19,13 @@ struct StoreServices {
   const rt::Atomic<RowIndexer*>& indexer;
 };
 
+/// A view of the newest state that shows no part of a whole-state copy. kUnavailable while the node cannot serve.
+Result<std::shared_ptr<const ReadView>> readable_view(const StoreServices& services);
+
 /// Optimistic: nothing is locked before commit, and the first committer wins (docs/REPLICATION.md section 4).
 class StoreTransaction final : public RowTransaction {
  public:
-  StoreTransaction(const StoreServices& services, const TransactionOptions& options);
+  StoreTransaction(const StoreServices& services, const TransactionOptions& options, std::shared_ptr<const ReadView> view);
 
   Result<std::optional<std::string>> get(TableId table, std::string_view key) override;
   Result<std::unique_ptr<RowCursor>> scan(TableId table, const KeyRange& keys, bool reverse) override;
@@ -47,6 +50,8 @@ class StoreTransaction final : public RowTransaction {
   void rollback() override;
 
  private:
+  Status check_unfinished() const;
+  /// Also that the present statement has a view.
   Status check_open() const;
   Status check_writable() const;
   /// The row's image before this transaction wrote it; not read when it has written it.
@@ -63,6 +68,7 @@ class StoreTransaction final : public RowTransaction {
   ReadTracker reads_;  // kSerializable only
   std::vector<CommitRequirement> requirements_;
   std::vector<std::size_t> requirements_at_savepoint_;
+  Status viewless_;  // why the present statement could have no view
   bool finished_ = false;
 };
 

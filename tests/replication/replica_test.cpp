@@ -4,7 +4,10 @@
 #include <catch2/catch.hpp>
 
 #include "fixture.hpp"
+#include "hooked_engine.hpp"
+#include "replication/stream/sender.hpp"
 #include "txn/keys.hpp"
+#include "txn/row_image.hpp"
 
 using namespace ldb;
 using namespace ldb::replication;
@@ -66,6 +69,39 @@ TEST_CASE("Copies are received one after the other") {
   REQUIRE(replica->install(one(7, 3), replica->epoch()).is_ok());
   replica->end_copy();
   CHECK(replica->begin_copy());
+}
+
+TEST_CASE("A member gets no copy of a state that shows a part of another copy") {
+  Lone lone;
+  auto hooked = std::make_unique<test::HookedEngine>();
+  test::HookedEngine& engine = *hooked;
+  lone.engine = std::move(hooked);
+  const auto replica = lone.open();
+  REQUIRE(replica->add_member({NodeId{"b"}, "b"}).is_ok());
+  WriteBatch batch;  // more than is installed at once, with a damaged end
+  for (int i = 1000; i < 1400; ++i) {
+    std::string image;
+    append_insert_image(image, {{ColumnId{1}, "v"}}, WriteId{{1}, {7}});
+    batch.put(std::string(1, kStagingSpace) + keys::row(test::kTable, std::to_string(i)), i < 1399 ? image : "no image");
+  }
+  REQUIRE(engine.write(std::move(batch), SyncPolicy::kSync));
+  engine.before_view = [&] { CHECK_FALSE(replica->install(one(7, 1), replica->epoch()).is_ok()); };
+  Result<std::string> answer = Status(StatusCode::kInternal, "not answered");
+  Sender sender(*replica);
+  SnapshotRequest request;
+  request.from = {NodeId{"b"}, 5, {9}};
+  request.max_bytes = 1 << 20;
+  rt::Atomic<bool> answered{false};
+  sender.handle(NodeId{"b"}, {RequestKind::kSnapshot, encode(request)}, [&](Result<std::string> given) {
+    answer = std::move(given);
+    answered.store(true);
+  });
+  sender.start();
+  REQUIRE(test::eventually([&] { return answered.load(); }));
+  REQUIRE(replica->installs_begun() == 1);
+  REQUIRE(answer.status().to_string() == "ok");
+  CHECK(decode<SnapshotAnswer>(*answer)->state == SnapshotAnswer::State::kNotNow);
+  CHECK(decode<SnapshotAnswer>(*answer)->rows.empty());
 }
 
 TEST_CASE("A fresh directory is verified, one that had peers is not, and its first write begins a new stream") {

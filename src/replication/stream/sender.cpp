@@ -162,11 +162,19 @@ Result<std::string> Sender::answer_hello(const NodeId& from, const HelloRequest&
 Result<std::string> Sender::answer_snapshot(const NodeId& from, const SnapshotRequest& request) {
   LDB_TRY(replica_.heard_request(from, request.from, nullptr, nullptr));
   SnapshotAnswer answer;
-  if (request.session == 0 && replica_.installing()) {
+  const std::uint64_t installs = replica_.installs_begun();
+  bool installing = request.session == 0 && replica_.installing();
+  if (!installing) {
+    LDB_ASSIGN_OR_RETURN(answer, copies_.answer(request, rt::monotonic_ns()));
+  }
+  if (request.session == 0 && replica_.installs_begun() != installs) {  // the view may show a part of it
+    copies_.forget(from);
+    installing = true;
+  }
+  if (installing) {
+    answer = {};
     answer.state = SnapshotAnswer::State::kNotNow;
     answer.reason = "it is installing a whole-state copy itself";
-  } else {
-    LDB_ASSIGN_OR_RETURN(answer, copies_.answer(request, rt::monotonic_ns()));
   }
   answer.from = replica_.identity();
   return encode(answer);

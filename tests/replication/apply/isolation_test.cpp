@@ -98,6 +98,61 @@ TEST_CASE("A write that a savepoint brings back is checked since the view it was
   CHECK(read(node, "a") == "other");
 }
 
+TEST_CASE("No view shows a part of a whole-state copy") {
+  LocalNode sender, node;
+  put(sender, "a", "1");
+  put(sender, "b", "1");
+  put(node, "own", "1");
+  const VersionVector theirs = sender.applier.applied(nullptr).value();
+  const auto copy = [&](const std::string& key, const KeyRange& range) {
+    const std::string row_key = keys::row(kTable, key);
+    const auto image = sender.engine->get(nullptr, row_key).value();
+    REQUIRE(node.applier.copy_rows(range, {{row_key, *image}}, theirs).to_string() == "ok");
+  };
+  const KeyRange all = keys::all_rows();
+  const std::string middle = keys::row(kTable, "b");
+  const auto begin_install = [&] {
+    node.replicator.readable_now = Status(StatusCode::kUnavailable, "installing");
+    ++node.replicator.installs;
+    copy("a", {all.lower, middle});
+  };
+  const auto refused = [](const Status& status) { return status.code() == StatusCode::kUnavailable; };
+  const auto t = node.begin(IsolationLevel::kReadCommitted);
+  const auto snapshot = node.begin();
+  REQUIRE(t->update(kTable, "own", text("2")).is_ok());
+  SECTION("of a transaction that begins, or of a single read") {
+    node.replicator.after_readable = begin_install;
+    const bool single = GENERATE(false, true);
+    CHECK(refused(single ? node.store->get(kTable, "a").error() : node.store->begin({}).error()));
+  }
+  SECTION("of a statement") {
+    if (GENERATE(false, true)) {
+      begin_install();
+    } else {
+      node.replicator.after_readable = begin_install;
+    }
+    const std::size_t savepoint = t->savepoint();
+    t->begin_statement();
+    CHECK(refused(t->get(kTable, "a").error()));
+    CHECK(refused(t->scan(kTable, {}).error()));
+    CHECK(refused(t->insert(kTable, "c", text("1"))));
+    CHECK(t->rollback_to(savepoint).is_ok());
+    CHECK(scan(*snapshot) == std::vector<std::pair<std::string, std::string>>{{"own", "1"}});
+    const bool later = GENERATE(false, true);
+    CAPTURE(later);
+    if (later) {
+      copy("b", {middle, all.upper});
+      REQUIRE(node.applier.finish_copy(theirs, {}).is_ok());
+      node.replicator.readable_now = {};
+      t->begin_statement();
+      CHECK(scan(*t) == std::vector<std::pair<std::string, std::string>>{{"a", "1"}, {"b", "1"}, {"own", "2"}});
+      CHECK(t->commit().is_ok());
+    } else {
+      CHECK(refused(t->commit().error()));
+    }
+  }
+}
+
 TEST_CASE("Serializable transactions refuse write skew and phantoms, snapshot ones do not") {
   for (const IsolationLevel isolation : {IsolationLevel::kSnapshot, IsolationLevel::kSerializable}) {
     LocalNode node;

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <catch2/catch.hpp>
+#include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/rt/rt.hpp"
@@ -26,7 +28,12 @@ class ApplierReplicator final : public Replicator {
   void set_indexer(RowIndexer* indexer) override { applier_.set_indexer(indexer); }
   Status add_peer(const PeerAddress&) override { return Status(StatusCode::kUnsupported, "no peers"); }
   Status remove_peer(const NodeId&) override { return {}; }
-  Status readable() const override { return readable_now; }
+  Status readable() const override {
+    const Status now = readable_now;
+    if (const auto next = std::exchange(after_readable, nullptr)) next();
+    return now;
+  }
+  std::uint64_t installs_begun() const override { return installs; }
   ReplicationStatus status() const override { return {}; }
   Status build_index(TableId table, IndexId index) override { return applier_.build_index(table, index); }
   Status check_foreign_keys(TableId child, std::uint64_t definition) override {
@@ -36,6 +43,8 @@ class ApplierReplicator final : public Replicator {
   void handle(const NodeId&, Request, Responder respond) override { respond(Status(StatusCode::kUnsupported, "no peers")); }
 
   Status readable_now;
+  std::uint64_t installs = 0;
+  mutable std::function<void()> after_readable;  ///< happens right behind the next answer
 
  private:
   Applier& applier_;
