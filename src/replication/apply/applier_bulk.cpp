@@ -126,6 +126,7 @@ Status Applier::finish_copy(const VersionVector& theirs, WriteBatch also) {
   {
     rt::MutexLock lock(s.mutex);
     s.streams.replace(merged, sequence);
+    s.recent_writes.state_replaced(sequence);
   }
   if (RowIndexer* const listener = s.indexer.load(); listener != nullptr) listener->catalog_changed(sequence);
   return {};

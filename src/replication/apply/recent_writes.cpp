@@ -68,6 +68,12 @@ void RecentWrites::became_visible(std::uint64_t ticket, std::uint64_t sequence) 
   }
 }
 
+void RecentWrites::state_replaced(std::uint64_t sequence) {
+  entries_.clear();
+  bytes_ = 0;
+  complete_from_ = sequence;
+}
+
 Status RecentWrites::check(const ReadSet& reads, std::uint64_t view_sequence) const {
   if (reads.empty()) return {};
   if (!complete_from_ || view_sequence < *complete_from_) return must_run_again("too many commits since this transaction's view");

@@ -39,6 +39,9 @@ class RecentWrites {
   /// It, and all before it, are visible to views of at least `sequence`.
   void became_visible(std::uint64_t ticket, std::uint64_t sequence);
 
+  /// A whole-state copy, which is no commit, is visible to views of at least `sequence`. Nothing may be on its way.
+  void state_replaced(std::uint64_t sequence);
+
   /// kConflict when a commit that a view of this sequence does not show wrote something in `reads`, or may have.
   Status check(const ReadSet& reads, std::uint64_t view_sequence) const;
 

@@ -236,6 +236,26 @@ TEST_CASE("Under serializable a write that tells whether its row exists has read
   }
 }
 
+TEST_CASE("A serializable transaction that began before a whole-state copy was installed is refused") {
+  LocalNode sender, node;
+  put(sender, "copied", "1");
+  const auto write = [](RowTransaction& t, std::string_view key) {
+    CHECK(read(t, "copied") == (key == "after" ? "1" : "-"));
+    REQUIRE(t.insert(kTable, key, text("x")).is_ok());
+    return t.commit().status().code();
+  };
+  CHECK(write(*node.begin(IsolationLevel::kSerializable), "before") == StatusCode::kOk);
+  const auto t = node.begin(IsolationLevel::kSerializable), snapshot = node.begin();
+  const VersionVector theirs = sender.applier.applied(nullptr).value();
+  const std::string row_key = keys::row(kTable, "copied");
+  const std::string image = *sender.engine->get(nullptr, row_key).value();
+  REQUIRE(node.applier.copy_rows(keys::all_rows(), {{row_key, image}}, theirs).to_string() == "ok");
+  REQUIRE(node.applier.finish_copy(theirs, {}).to_string() == "ok");
+  CHECK(write(*t, "meanwhile") == StatusCode::kConflict);
+  CHECK(write(*snapshot, "snapshot") == StatusCode::kOk);
+  CHECK(write(*node.begin(IsolationLevel::kSerializable), "after") == StatusCode::kOk);
+}
+
 TEST_CASE("Serializable transfers under many threads keep the sum and see it") {
   LocalNode node;
   constexpr int kAccounts = 6, kThreads = 4, kEach = 60;
