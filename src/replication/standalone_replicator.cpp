@@ -81,8 +81,8 @@ Result<CommitOutcome> StandaloneReplicator::commit(CommitRequest request) {
 Status StandaloneReplicator::release() {
   rt::MutexLock lock(release_mutex_);
   const LogPosition end = replica_->engine().log_end();
-  LDB_ASSIGN_OR_RETURN(const VersionVector applied, replica_->applier().applied(nullptr));
-  LDB_TRY(replica_->state().raise_log_start({applied, end}));
+  // Taken after the end, so that it covers all that lies before, visible or not.
+  LDB_TRY(replica_->state().raise_log_start({replica_->applier().submitted(), end}));
   replica_->engine().release_log(end);
   return replica_->advance_floor().error();
 }

@@ -3,6 +3,7 @@
 
 #include "base/rt/rt.hpp"
 #include "fixture.hpp"
+#include "hooked_engine.hpp"
 #include "replication/node_state.hpp"
 #include "txn/keys.hpp"
 
@@ -452,4 +453,46 @@ TEST_CASE("A standalone replicator commits, refuses peers, collects its dead row
   replicator->stop();
   replicator->stop();
   CHECK(insert("c", 1).error().code() == StatusCode::kAborted);
+}
+
+TEST_CASE("A standalone replicator gives no log back that it has not noted, also of a commit that is not visible yet") {
+  HookedEngine engine;
+  auto clock = new_hybrid_clock();
+  auto resolver = new_last_write_wins_resolver();
+  auto replicator = new_standalone_replicator();
+  ReplicatorServices services;
+  services.engine = &engine;
+  services.clock = clock.get();
+  services.resolver = resolver.get();
+  services.self = NodeId{"alone"};
+  REQUIRE(replicator->start(services).is_ok());
+  const auto insert = [&](const std::string& key, std::size_t size) {
+    CommitRequest request;
+    request.view_sequence = engine.view()->sequence();
+    request.writes.push_back({RowWrite::Kind::kInsert, kTable, key, {}, {{ColumnId{1}, std::string(size, 'x')}}});
+    return replicator->commit(std::move(request));
+  };
+  // When the first commit is about to give the log back, a second one gets as far as the log.
+  rt::Atomic<bool> logged{false}, noted{false};
+  rt::Thread second;
+  engine.before_log_end = [&] {
+    engine.after_wait = [&] {
+      logged.store(true);
+      CHECK(eventually([&] { return noted.load(); }));
+    };
+    second = rt::Thread("second", [&] { CHECK(insert("second", 1)); });
+    CHECK(eventually([&] { return logged.load(); }));
+  };
+  REQUIRE(insert("first", 5 << 20));
+  replication::NodeState state(engine);
+  REQUIRE(state.load().is_ok());
+  const auto start = state.log_start();
+  noted.store(true);
+  REQUIRE(second.joinable());
+  second.join();
+  REQUIRE(start);
+  CHECK(start->position == engine.log_begin());
+  const OriginId origin = replicator->status().origin;
+  CHECK(start->vector.get(origin).sequence == 2);
+  replicator->stop();
 }
