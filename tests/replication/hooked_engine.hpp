@@ -43,6 +43,7 @@ class HookedEngine final : public StorageEngine {
   LogPosition log_begin() const override { return base_->log_begin(); }
   Result<std::unique_ptr<ChangeReader>> changes(LogPosition from) override {
     run(before_changes);
+    if (from < base_->log_begin()) return Status(StatusCode::kNotFound, "released");  // at once, as an engine over files
     return base_->changes(from);
   }
   void release_log(LogPosition position) override { base_->release_log(position); }

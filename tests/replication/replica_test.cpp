@@ -5,6 +5,7 @@
 
 #include "fixture.hpp"
 #include "hooked_engine.hpp"
+#include "replication/stream/commit_feed.hpp"
 #include "replication/stream/sender.hpp"
 #include "txn/keys.hpp"
 #include "txn/row_image.hpp"
@@ -102,6 +103,23 @@ TEST_CASE("A member gets no copy of a state that shows a part of another copy") 
   REQUIRE(answer.status().to_string() == "ok");
   CHECK(decode<SnapshotAnswer>(*answer)->state == SnapshotAnswer::State::kNotNow);
   CHECK(decode<SnapshotAnswer>(*answer)->rows.empty());
+}
+
+TEST_CASE("The log may be cut while its index is built anew") {
+  Lone lone;
+  auto hooked = std::make_unique<test::HookedEngine>();
+  test::HookedEngine& engine = *hooked;
+  lone.engine = std::move(hooked);
+  const auto replica = lone.open();
+  const auto commit_and_cut = [&](const std::string& key) {
+    REQUIRE(replica->commit(insert(*replica, key)));
+    engine.release_log(engine.log_end());
+  };
+  commit_and_cut("a");  // without noting it, as at the engine's bound
+  CommitFeed feed(engine, replica->applier(), replica->state(), null_log_sink(), 1 << 20);
+  engine.before_changes = [&] { commit_and_cut("b"); };
+  REQUIRE(feed.open().to_string() == "ok");
+  CHECK(replica->state().log_start()->vector.get(replica->identity().origin).sequence == 2);
 }
 
 TEST_CASE("A fresh directory is verified, one that had peers is not, and its first write begins a new stream") {

@@ -28,14 +28,14 @@ Status CommitFeed::rebuild_index() {
     // Taken before the sync, so that all of it is in the part of the log that is shown, or was cut off.
     LogStart start{applier_.submitted(), begin};
     LDB_TRY(engine_.sync());
-    LDB_ASSIGN_OR_RETURN(auto reader, engine_.changes(begin));
+    auto reader = engine_.changes(begin);
     VersionVector missing = start.vector;
     std::map<OriginId, bool> seen;
-    Status failed;
-    for (;;) {
-      auto change = reader->next();
+    Status status = reader.error();
+    while (status) {
+      auto change = (*reader)->next();
       if (!change) {
-        failed = change.error();
+        status = change.error();
         break;
       }
       if (!*change) break;
@@ -44,8 +44,8 @@ Status CommitFeed::rebuild_index() {
       if (!seen.emplace(dot.origin, true).second) continue;
       missing.set(dot.origin, {dot.sequence - 1, {}, 0});
     }
-    if (failed.code() == StatusCode::kNotFound) continue;  // cut again meanwhile
-    LDB_TRY(failed);
+    if (status.code() == StatusCode::kNotFound) continue;  // cut again meanwhile
+    LDB_TRY(status);
     start.vector = std::move(missing);
     LDB_TRY(state_.raise_log_start(start));
     index_ = LogIndex(begin, state_.log_start()->vector, checkpoint_bytes_);
