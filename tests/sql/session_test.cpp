@@ -90,6 +90,40 @@ TEST_CASE("a transaction is refused when a row it wrote or a table's definition 
   CHECK(run("COMMIT").sqlstate() == "23505");
 }
 
+TEST_CASE("rows written under an older definition of a table are refused, whatever the transaction did since", "[sql]") {
+  SqlNode node;
+  node.ok("CREATE TABLE t (id INT PRIMARY KEY, v INT); INSERT INTO t VALUES (1, 5)");
+  auto other = node.new_session();
+  const auto run = [&](std::string_view sql) { return other->execute(sql, {}, [](ResultSet) {}).to_string(); };
+  const auto commit = [&] { return other->execute("COMMIT", {}, [](ResultSet) {}).sqlstate(); };
+  // Every statement sees the newest definition, and the rows were written under an older one.
+  REQUIRE(run("BEGIN ISOLATION LEVEL READ COMMITTED; INSERT INTO t VALUES (2, 5)") == "ok");
+  node.ok("CREATE UNIQUE INDEX t_v ON t (v)");
+  REQUIRE(run("SELECT 1") == "ok");
+  CHECK(commit() == "40001");
+  node.ok("DROP INDEX t_v");
+  // A schema change of its own, of something else and of the table itself.
+  for (const char* own : {"CREATE TABLE z (a INT)", "ALTER TABLE t ADD COLUMN w INT"}) {
+    CAPTURE(own);
+    REQUIRE(run("BEGIN; INSERT INTO t VALUES (3, NULL)") == "ok");
+    REQUIRE(run(own) == "ok");
+    node.ok("ALTER TABLE t ALTER COLUMN v SET NOT NULL");
+    CHECK(commit() == "40001");
+    REQUIRE(run("BEGIN") == "ok");
+    REQUIRE(run(own) == "ok");
+    REQUIRE(run("INSERT INTO t VALUES (3, 6)") == "ok");
+    node.ok("ALTER TABLE t ALTER COLUMN v DROP NOT NULL");
+    CHECK(commit() == "40001");
+  }
+  CHECK(node.text("SELECT * FROM t") == "1|5");
+  // What only the transaction itself changed is no reason.
+  REQUIRE(run("BEGIN; INSERT INTO t VALUES (2, 5); ALTER TABLE t ADD COLUMN w INT DEFAULT 7; INSERT INTO t VALUES (3, 6, 8);"
+              "CREATE TABLE z (a INT); INSERT INTO z VALUES (1)") == "ok");
+  node.ok("CREATE TABLE y (a INT)");
+  CHECK(commit() == "00000");
+  CHECK(node.text("SELECT * FROM t, z ORDER BY id") == "1|5|7|1\n2|5|7|1\n3|6|8|1");
+}
+
 TEST_CASE("a parent cannot vanish under a child that is being committed", "[sql]") {
   SqlNode node;
   node.ok(

@@ -84,14 +84,14 @@ Status Session::begin(bool explicit_block) {
 
 /// The tables written must still be what the statements took them for. Call with the schema gate held.
 Status Session::check_written() const {
-  if (transaction_->written.empty() || transaction_->changed_schema) return {};
+  if (transaction_->written.empty()) return {};
   LDB_ASSIGN_OR_RETURN(const auto newest, shared_.catalog.current());
-  if (newest->version() == transaction_->catalog->version()) return {};
   for (const auto& [id, table] : transaction_->written) {
     const auto now = newest->find_table(id);
-    if (now == nullptr || !same_rules(*table, *now)) {
+    if (now == table) continue;
+    if (now == nullptr || table == nullptr || !same_rules(*table, *now)) {
       return Status::sql(StatusCode::kConflict, "40001",
-                         "could not serialize access: table \"" + table->name.name +
+                         "could not serialize access: table \"" + (table ? table : now)->name.name +
                              "\" was changed by another session; run the transaction again");
     }
   }
@@ -106,17 +106,18 @@ Status Session::commit() {
     status = open.owned->commit().status();
   } else if (open.changed_schema) {
     if (open.gate_held) {
-      status = open.owned->commit().status();
+      status = check_written();
+      if (status) status = open.owned->commit().status();
     } else {
       rt::WriteLock gate(shared_.schema_gate);
+      status = check_written();
       // Rows may have been written since they were checked.
-      if (open.validated && shared_.services.rows->engine().view()->sequence() != open.rows->view_sequence()) {
+      if (status && open.validated && shared_.services.rows->engine().view()->sequence() != open.rows->view_sequence()) {
         status = Status::sql(
             StatusCode::kConflict, "40001",
             "could not serialize access: rows were written while a constraint was being added; run the transaction again");
-      } else {
-        status = open.owned->commit().status();
       }
+      if (status) status = open.owned->commit().status();
     }
     if (!open.gate_held) follow_schema_change();  // otherwise done when the gate is open again
   } else {
@@ -169,6 +170,7 @@ Status Session::refresh() {
     }
   }
   shared_.catalog.mark_ready(*loaded, open.own_ready);
+  if (!open.changed_schema) open.catalog_before = std::move(open.catalog);
   open.catalog = loaded;
   open.changed_schema = true;
   shared_.catalog.set_pending(this, loaded);

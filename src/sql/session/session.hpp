@@ -22,14 +22,15 @@ namespace ldb::sql {
 struct OpenTransaction {
   std::unique_ptr<RowTransaction> owned;  ///< null when somebody else's is attached
   RowTransaction* rows = nullptr;
-  std::shared_ptr<const Catalog> catalog;  ///< what its statements see; taken before its view
-  bool explicit_block = false;             ///< BEGIN was run
+  std::shared_ptr<const Catalog> catalog;         ///< what its statements see; taken before its view
+  std::shared_ptr<const Catalog> catalog_before;  ///< its first schema change; null: there was none
+  bool explicit_block = false;                    ///< BEGIN was run
   bool failed = false;
   bool changed_schema = false;
   bool gate_held = false;       ///< SharedState::schema_gate is held exclusively for the whole transaction
   bool validated = false;       ///< existing rows were checked against a new constraint
   std::set<IndexId> own_ready;  ///< indexes made here that hold every row
-  std::map<TableId, std::shared_ptr<const Table>> written;
+  std::map<TableId, std::shared_ptr<const Table>> written;  ///< as committed when first written; null: made here
   std::vector<std::pair<std::string, std::size_t>> savepoints;
   Timestamp started;
 };

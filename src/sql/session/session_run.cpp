@@ -200,11 +200,13 @@ Result<ResultSet> Session::run_plan(const PhysicalStatement& plan, ast::Statemen
 }
 
 /// Remembers the definition of the tables that a data change may write, foreign key actions included, for the check at commit.
+/// What this transaction itself changed in them is no reason to refuse it: what others had committed is remembered.
 void Session::note_written(std::vector<std::shared_ptr<const Table>> open) {
+  const auto& before = transaction_->catalog_before;
   while (!open.empty()) {
     const auto table = std::move(open.back());
     open.pop_back();
-    if (!transaction_->written.emplace(table->id, table).second) continue;
+    if (!transaction_->written.emplace(table->id, before ? before->find_table(table->id) : table).second) continue;
     for (const Reference& reference : table->references) {
       if (auto child = transaction_->catalog->find_table(reference.table)) open.push_back(std::move(child));
     }
