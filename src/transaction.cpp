@@ -30,10 +30,7 @@ Result<std::vector<KeyValuePair>> Transaction::scan(const KeyRange& range, std::
 
 Result<VersionVector> Transaction::seen() const { return replicator_->applied(&rows_->view()); }
 
-Result<CommitOutcome> Transaction::commit() {
-  session_->attach(nullptr);
-  return rows_->commit();
-}
+Result<CommitOutcome> Transaction::commit() { return session_->commit_attached(*rows_); }
 
 void Transaction::rollback() {
   session_->attach(nullptr);

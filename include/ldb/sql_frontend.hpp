@@ -51,6 +51,12 @@ class SqlSession {
   /// Runs later statements inside a transaction that somebody else began and will end (null: back to normal). BEGIN and COMMIT
   /// are refused meanwhile.
   virtual void attach(RowTransaction* transaction) = 0;
+  /// Detaches the transaction and commits it. kConflict also when the schema that its statements relied on has changed: a commit
+  /// past the session does not notice.
+  virtual Result<CommitOutcome> commit_attached(RowTransaction& transaction) {
+    attach(nullptr);
+    return transaction.commit();
+  }
   /// Any thread, as long as the session lives: makes the statement that is running now end with SQLSTATE 57014, soon. One that
   /// starts later is not touched. kUnsupported when the front end cannot.
   virtual Status cancel() { return Status(StatusCode::kUnsupported, "this front end cannot cancel statements"); }

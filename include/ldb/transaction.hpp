@@ -13,7 +13,8 @@
 namespace ldb {
 
 /// Begun by Node::begin. One thread at a time; must not outlive its node. Destruction rolls back.
-/// kConflict from commit() (or an earlier call) means: another transaction changed the same rows; run the whole thing again.
+/// kConflict from commit() (or an earlier call) means: another transaction changed the same rows, or the definition of
+/// a table written; run the whole thing again.
 class Transaction {
  public:
   Transaction(std::unique_ptr<RowTransaction> rows, std::unique_ptr<SqlSession> session, Replicator& replicator);

@@ -151,6 +151,34 @@ TEST_CASE("Of two transactions that write one row the second to commit is refuse
   CHECK(run(*node, "SELECT v FROM t")[0].get<int>(0) == 1);
 }
 
+TEST_CASE("A transaction is refused when a table it wrote was redefined since") {
+  const auto node = open_node("");
+  run(*node, "CREATE TABLE t (id INT PRIMARY KEY, v INT); INSERT INTO t VALUES (1, 5)");
+  for (const IsolationLevel isolation : {IsolationLevel::kReadCommitted, IsolationLevel::kSnapshot}) {
+    TransactionOptions options;
+    options.isolation = isolation;
+    auto nulls = node->begin(options).value();
+    REQUIRE(nulls.execute("INSERT INTO t VALUES (2, NULL)").has_value());
+    run(*node, "ALTER TABLE t ALTER COLUMN v SET NOT NULL");
+    REQUIRE(nulls.execute("SELECT count(*) FROM t").has_value());
+    CHECK(nulls.commit().error().sqlstate() == "40001");
+    auto twice = node->begin(options).value();
+    REQUIRE(twice.execute("INSERT INTO t VALUES (2, 5)").has_value());
+    run(*node, "CREATE UNIQUE INDEX t_v ON t (v)");
+    const auto outcome = twice.commit();
+    CHECK(outcome.error().code() == StatusCode::kConflict);
+    CHECK(outcome.error().sqlstate() == "40001");
+    // What it did not write, or wrote and took back, may change.
+    auto others = node->begin(options).value();
+    REQUIRE(others.execute("SELECT * FROM t").has_value());
+    CHECK_FALSE(others.execute("INSERT INTO t VALUES (3, 7), (1, 8)").has_value());
+    REQUIRE(others.put("k", "v").is_ok());
+    run(*node, "DROP INDEX t_v; ALTER TABLE t ALTER COLUMN v DROP NOT NULL");
+    CHECK(others.commit().has_value());
+    CHECK(run(*node, "SELECT count(*) FROM t")[0].get<int>(0) == 1);
+  }
+}
+
 TEST_CASE("A prepared statement runs many times") {
   const auto node = open_node("");
   run(*node, "CREATE TABLE t (id INT PRIMARY KEY, v TEXT)");

@@ -57,6 +57,19 @@ TransactionState Session::transaction_state() const {
 void Session::attach(RowTransaction* transaction) {
   if (attached_ != nullptr || transaction != nullptr) rollback();
   attached_ = transaction;
+  attached_written_.clear();
+}
+
+Result<CommitOutcome> Session::commit_attached(RowTransaction& transaction) {
+  const WrittenTables written = std::move(attached_written_);
+  attach(nullptr);
+  if (written.empty()) return transaction.commit();  // pairs of KeyValue have no schema
+  rt::ReadLock gate(shared_.schema_gate);
+  if (const Status status = check_written(written); !status) {
+    transaction.rollback();
+    return status;
+  }
+  return transaction.commit();
 }
 
 Status Session::begin(bool explicit_block) {
@@ -83,10 +96,10 @@ Status Session::begin(bool explicit_block) {
 }
 
 /// The tables written must still be what the statements took them for. Call with the schema gate held.
-Status Session::check_written() const {
-  if (transaction_->written.empty()) return {};
+Status Session::check_written(const WrittenTables& written) const {
+  if (written.empty()) return {};
   LDB_ASSIGN_OR_RETURN(const auto newest, shared_.catalog.current());
-  for (const auto& [id, table] : transaction_->written) {
+  for (const auto& [id, table] : written) {
     const auto now = newest->find_table(id);
     if (now == table) continue;
     if (now == nullptr || table == nullptr || !same_rules(*table, *now)) {
@@ -106,11 +119,11 @@ Status Session::commit() {
     status = open.owned->commit().status();
   } else if (open.changed_schema) {
     if (open.gate_held) {
-      status = check_written();
+      status = check_written(open.written);
       if (status) status = open.owned->commit().status();
     } else {
       rt::WriteLock gate(shared_.schema_gate);
-      status = check_written();
+      status = check_written(open.written);
       // Rows may have been written since they were checked.
       if (status && open.validated && shared_.services.rows->engine().view()->sequence() != open.rows->view_sequence()) {
         status = Status::sql(
@@ -122,7 +135,7 @@ Status Session::commit() {
     if (!open.gate_held) follow_schema_change();  // otherwise done when the gate is open again
   } else {
     rt::ReadLock gate(shared_.schema_gate);
-    status = check_written();
+    status = check_written(open.written);
     if (status) status = open.owned->commit().status();
   }
   transaction_.reset();
@@ -290,6 +303,7 @@ Result<ResultSet> Session::run_attached(PreparedStatement& prepared, std::span<c
   attached_->begin_statement();
   const std::size_t savepoint = attached_->savepoint();
   auto result = run(prepared, parameters);
+  if (result) attached_written_.merge(transaction_->written);  // the older definition stays
   transaction_.reset();
   if (!result) {
     if (const Status undone = attached_->rollback_to(savepoint); !undone) return undone;

@@ -18,6 +18,9 @@
 
 namespace ldb::sql {
 
+/// Tables that a transaction may have written, as committed when it first did; null: made by itself.
+using WrittenTables = std::map<TableId, std::shared_ptr<const Table>>;
+
 /// A transaction in progress.
 struct OpenTransaction {
   std::unique_ptr<RowTransaction> owned;  ///< null when somebody else's is attached
@@ -30,7 +33,7 @@ struct OpenTransaction {
   bool gate_held = false;       ///< SharedState::schema_gate is held exclusively for the whole transaction
   bool validated = false;       ///< existing rows were checked against a new constraint
   std::set<IndexId> own_ready;  ///< indexes made here that hold every row
-  std::map<TableId, std::shared_ptr<const Table>> written;  ///< as committed when first written; null: made here
+  WrittenTables written;
   std::vector<std::pair<std::string, std::size_t>> savepoints;
   Timestamp started;
 };
@@ -59,6 +62,7 @@ class Session final : public SqlSession, public SchemaHost, public SessionAccess
   TransactionState transaction_state() const override;
   const std::string& database() const override { return options_.database; }
   void attach(RowTransaction* transaction) override;
+  Result<CommitOutcome> commit_attached(RowTransaction& transaction) override;
   Status cancel() override;
 
   /// One run of a prepared statement, as a statement of its own.
@@ -94,7 +98,7 @@ class Session final : public SqlSession, public SchemaHost, public SessionAccess
   Status commit();
   void rollback();
   void follow_schema_change();
-  Status check_written() const;
+  Status check_written(const WrittenTables& written) const;
   Result<ResultSet> run_transaction_statement(const ast::Transaction& s);
   Status run_savepoint(const ast::Transaction& s);
   Status apply_modes(const ast::TransactionModes& modes, IsolationLevel& isolation, bool& read_only);
@@ -141,6 +145,7 @@ class Session final : public SqlSession, public SchemaHost, public SessionAccess
   Settings settings_;
   std::optional<OpenTransaction> transaction_;
   RowTransaction* attached_ = nullptr;
+  WrittenTables attached_written_;  // by all its statements; each has a transaction_ of its own
   std::unordered_map<std::string, std::shared_ptr<PreparedStatement>> prepared_;
   std::map<TableId, RowRules> rules_;  // for foreign key actions, of the catalog version below
   std::uint64_t rules_version_ = 0;
