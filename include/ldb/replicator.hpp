@@ -50,7 +50,7 @@ struct ReplicationStatus {
 };
 
 /// Assigns dots and stamps, applies local and remote commits by one routine, ships commits to peers. Any thread.
-/// Lifecycle: start() once, then use, stop() once (idempotent); after stop() commits fail with kAborted.
+/// Lifecycle: start() and set_indexer() once, then use, stop() once (idempotent); after stop() commits fail with kAborted.
 class Replicator : public RequestHandler {
  public:
   virtual Status start(const ReplicatorServices& services) = 0;
@@ -61,6 +61,8 @@ class Replicator : public RequestHandler {
   virtual Result<CommitOutcome> commit(CommitRequest request) = 0;
   /// The applied vector as a view shows it (null: now).
   virtual Result<VersionVector> applied(const ReadView* view) = 0;
+  /// Borrowed; null: there are no indexes, or the indexer is about to go. Before the first call a whole-state copy whose install
+  /// a crash interrupted is not there yet. Blocks while that call finishes it; when this fails, readable() says so.
   virtual void set_indexer(RowIndexer* indexer) = 0;
 
   /// Members of the cluster besides this node. A member holds back collection of tombstones until it has been heard.

@@ -27,7 +27,7 @@ class MultiLeaderReplicator final : public Replicator {
     return replica_ ? replica_->applier().applied(view) : not_started();
   }
   void set_indexer(RowIndexer* indexer) override {
-    if (replica_) replica_->applier().set_indexer(indexer);
+    if (replica_) replica_->set_indexer(indexer);
   }
   Status add_peer(const PeerAddress& peer) override;
   Status remove_peer(const NodeId& peer) override;

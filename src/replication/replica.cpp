@@ -42,10 +42,10 @@ Status Replica::open() {
   applier_ = std::make_unique<Applier>(engine(), *services_.clock, *services_.resolver, *services_.log_sink, options_.applier);
   LDB_TRY(applier_->open());
   if (!state_.log_start() && applier_->submitted().empty()) LDB_TRY(state_.raise_log_start({{}, engine().log_begin()}));
-  if (const auto pending = state_.pending_install()) {
-    log(LogLevel::kInfo, "installing a whole-state copy that was received before the restart");
-    LDB_TRY(install_copy(engine(), *applier_, state_, pending->vector));
-    installed_.fetch_add(1);
+  if (state_.pending_install()) {
+    install_interrupted_.store(true);
+    installing_.store(true);
+    installs_begun_.fetch_add(1);
   } else {
     const KeyRange staging = staging_range();
     LDB_ASSIGN_OR_RETURN(const auto staged, engine().iterate(nullptr, staging));
@@ -418,6 +418,18 @@ Status Replica::install(const VersionVector& theirs, std::uint64_t epoch) {
     installing_.store(true);
     installs_begun_.fetch_add(1);
   }
+  return finish_install(theirs);
+}
+
+void Replica::set_indexer(RowIndexer* indexer) {
+  applier_->set_indexer(indexer);
+  if (stopped_.load() || !install_interrupted_.exchange(false)) return;
+  log(LogLevel::kInfo, "installing a whole-state copy that was received before the restart");
+  if (!finish_install(state_.pending_install()->vector)) return;
+  if (Status status = settle_debts(); !status) log(LogLevel::kWarning, "noting what was caught up with: " + status.to_string());
+}
+
+Status Replica::finish_install(const VersionVector& theirs) {
   // On failure the node stays closed: the rows are neither the old nor the new state. A restart installs again.
   if (Status status = install_copy(engine(), *applier_, state_, theirs); !status) {
     log(LogLevel::kError, "installing a whole-state copy failed; restart the node to repeat it: " + status.to_string());

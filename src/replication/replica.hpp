@@ -51,8 +51,11 @@ class Replica {
  public:
   Replica(const ReplicatorServices& services, const ReplicatorOptions& options);
 
-  /// Opens the applier, loads the node's state, and finishes an install that a crash interrupted.
+  /// Opens the applier and loads the node's state.
   Status open();
+  /// Borrowed. The first call finishes an install that a crash interrupted, which must know the rows that end a table; until
+  /// then the node does not serve.
+  void set_indexer(RowIndexer* indexer);
   /// Commits and waits end with kAborted from now on.
   void stop();
   bool stopped() const { return stopped_.load(); }
@@ -146,6 +149,7 @@ class Replica {
   /// Runs `task` while nothing is being installed, and keeps installs away meanwhile.
   Status beside_installs(const std::function<Status()>& task);
   Status ensure_origin();
+  Status finish_install(const VersionVector& theirs);
   Status refusal();
 
   const ReplicatorServices services_;
@@ -158,6 +162,7 @@ class Replica {
   rt::Atomic<bool> stopped_{false};
   rt::Atomic<bool> copying_{false};
   rt::Atomic<bool> installing_{false};
+  rt::Atomic<bool> install_interrupted_{false};  ///< by a crash; set_indexer() finishes it
   rt::Atomic<std::uint64_t> installs_begun_{0};  ///< counted after `installing_` is set and before rows change
   rt::Atomic<bool> install_failed_{false};
   rt::Atomic<bool> indebted_{false};

@@ -24,7 +24,7 @@ class StandaloneReplicator final : public Replicator {
 
   Result<CommitOutcome> commit(CommitRequest request) override;
   Result<VersionVector> applied(const ReadView* view) override { return replica_->applier().applied(view); }
-  void set_indexer(RowIndexer* indexer) override { replica_->applier().set_indexer(indexer); }
+  void set_indexer(RowIndexer* indexer) override { replica_->set_indexer(indexer); }
   Status add_peer(const PeerAddress&) override { return alone(); }
   Status remove_peer(const NodeId& peer) override { return Status(StatusCode::kNotFound, "no peer " + peer.name); }
   Status readable() const override { return replica_->readable(); }

@@ -50,6 +50,7 @@ Status TestNode::start() {
   services.self = NodeId{name_};
   services.cluster = "test";
   LDB_TRY(replicator_->start(services));
+  replicator_->set_indexer(indexer_);
   return transport_->start(NodeId{name_}, name_, *replicator_);
 }
 

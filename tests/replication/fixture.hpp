@@ -39,6 +39,8 @@ class TestNode {
   void set_clock_skew(std::int64_t ms) { skew_ms_->store(ms); }
   void set_clock(std::function<std::unique_ptr<Clock>()> make) { make_clock_ = std::move(make); }
 
+  /// For starts from now on.
+  void set_indexer(RowIndexer* indexer) { indexer_ = indexer; }
   Status start();
   void stop();
   bool running() const { return replicator_ != nullptr; }
@@ -75,6 +77,7 @@ class TestNode {
   std::unique_ptr<Clock> clock_;
   std::unique_ptr<ConflictResolver> resolver_ = new_last_write_wins_resolver();
   std::unique_ptr<Transport> transport_;
+  RowIndexer* indexer_ = nullptr;
   std::unique_ptr<Replicator> replicator_;
 };
 

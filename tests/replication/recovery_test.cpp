@@ -290,6 +290,37 @@ TEST_CASE("An interrupted install is finished when the node is opened again") {
   }
 }
 
+TEST_CASE("An install that is finished after a restart leaves word of the tables that end by it") {
+  /// A row of the table names the table that ends by it.
+  struct Indexer final : RowIndexer {
+    Status index_entries(TableId, std::string_view, std::string_view, std::vector<IndexEntry>&) const override { return {}; }
+    std::optional<TableId> table_ended_by(TableId table, std::string_view key) const override {
+      return table == kTable ? std::optional<TableId>(TableId{std::stoull(std::string(key))}) : std::nullopt;
+    }
+    void catalog_changed(std::uint64_t) override {}
+  } indexer;
+  TestNetwork network;
+  TestNode a(network, "a"), b(network, "b");
+  b.set_indexer(&indexer);
+  for (TestNode* node : {&a, &b}) REQUIRE(node->start().is_ok());
+  REQUIRE(a.put("4711", "dropped").is_ok());
+  b.stop();
+  WriteBatch batch;
+  const std::string row_key = keys::row(kTable, "4711");
+  batch.put(std::string(1, replication::kStagingSpace) + row_key, *a.engine().get(nullptr, row_key).value());
+  REQUIRE(b.engine().write(std::move(batch), SyncPolicy::kSync).is_ok());
+  {
+    replication::NodeState state(b.engine());
+    REQUIRE(state.load().is_ok());
+    REQUIRE(state.save_pending_install({a.applied()}).is_ok());
+  }
+  REQUIRE(b.start().is_ok());
+  CHECK(b.replicator().readable().to_string() == "ok");
+  CHECK(b.get("4711") == "dropped");
+  CHECK(b.put("1", "x").to_string() == "ok");
+  CHECK(b.engine().get(nullptr, keys::dropped_table(TableId{4711})).value().has_value());
+}
+
 TEST_CASE("Commits stamped too far ahead are held until the clock gets there, and their node is told to stop writing") {
   TestCluster cluster(2);
   fill(cluster[0], "k", 3);

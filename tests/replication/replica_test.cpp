@@ -62,6 +62,35 @@ TEST_CASE("A failed install closes the node, keeps no index build waiting, and i
   CHECK_FALSE(replica->begin_copy());
 }
 
+TEST_CASE("A node with an interrupted install does not serve before it is finished, or when that fails") {
+  Lone lone;
+  const bool damaged = GENERATE(false, true);
+  CAPTURE(damaged);
+  {
+    const auto replica = lone.open();
+    if (damaged) {
+      WriteBatch batch;
+      batch.put(std::string(1, kStagingSpace) + keys::row(test::kTable, "k"), "no image");
+      REQUIRE(lone.engine->write(std::move(batch), SyncPolicy::kSync));
+    }
+    REQUIRE(replica->state().save_pending_install({one(7, 3)}).is_ok());
+  }
+  {
+    const auto replica = lone.open();
+    CHECK(replica->readable().code() == StatusCode::kUnavailable);
+    CHECK(replica->commit(insert(*replica, "x")).error().code() == StatusCode::kUnavailable);
+    replica->stop();
+    replica->set_indexer(nullptr);  // as a node does that closes without having got further
+    CHECK(replica->state().pending_install());
+  }
+  const auto replica = lone.open();
+  replica->set_indexer(nullptr);
+  CHECK(replica->readable().is_ok() != damaged);
+  CHECK(replica->commit(insert(*replica, "x")).is_ok() != damaged);
+  CHECK(replica->applier().submitted().covers(one(7, 3)) != damaged);
+  CHECK(replica->state().pending_install().has_value() == damaged);
+}
+
 TEST_CASE("Copies are received one after the other") {
   Lone lone;
   const auto replica = lone.open();
