@@ -92,7 +92,10 @@ class RowTransaction {
 
   virtual Result<std::optional<std::string>> get(TableId table, std::string_view key) = 0;  ///< image of the live row
   virtual Result<std::unique_ptr<RowCursor>> scan(TableId table, const KeyRange& keys, bool reverse = false) = 0;
+  /// kConflict when the index is not ready in this transaction's view: made after it, dropped before it, or being built anew.
   virtual Result<std::unique_ptr<RowCursor>> scan_index(IndexId index, const KeyRange& entries, bool reverse = false) = 0;
+  /// This transaction has made the index, and its own writes are all the entries there are: it is ready from now on.
+  virtual void own_index(IndexId index) = 0;
 
   /// Cells: ascending column id. kAlreadyExists when the row is alive in this transaction's eyes.
   virtual Status insert(TableId table, std::string_view key, std::vector<CellWrite> cells) = 0;
@@ -143,7 +146,8 @@ class RowStore {
   /// Writes the entries of `index` for every row of `table` and then marks the index ready on this node (survives restarts).
   /// Concurrent commits go on; they maintain the index by themselves as soon as the indexer knows it. Idempotent.
   virtual Status build_index(TableId table, IndexId index) = 0;
-  virtual Result<bool> index_ready(IndexId index) = 0;
+  /// In `view`; null: now.
+  virtual Result<bool> index_ready(IndexId index, const ReadView* view = nullptr) = 0;
   /// Brings the `foreign key` records of ldb.conflicts for all rows of a table in line with what the indexer says now, and notes
   /// `definition` (of the table's foreign keys; 0: it has none) as checked, unless an index is not ready. For constraints that
   /// are new here, and after a whole-state copy; otherwise commits see to it themselves.

@@ -61,8 +61,8 @@ class EngineRowStore final : public RowStore {
 
   Status build_index(TableId table, IndexId index) override { return replicator_.build_index(table, index); }
 
-  Result<bool> index_ready(IndexId index) override {
-    LDB_ASSIGN_OR_RETURN(const auto mark, engine_.get(nullptr, keys::index_ready(index)));
+  Result<bool> index_ready(IndexId index, const ReadView* view) override {
+    LDB_ASSIGN_OR_RETURN(const auto mark, engine_.get(view, keys::index_ready(index)));
     return mark.has_value();
   }
 

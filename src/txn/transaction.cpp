@@ -73,8 +73,21 @@ Result<std::unique_ptr<RowCursor>> StoreTransaction::scan(TableId table, const K
   return new_overlay_cursor(view_, std::move(base), std::move(overlay), true, reverse);
 }
 
+/// The mark comes after the entries and goes with them, so a view that shows it shows them all.
+Status StoreTransaction::check_ready(IndexId index) {
+  if (ready_indexes_.contains(index) || own_indexes_.contains(index)) return {};
+  LDB_ASSIGN_OR_RETURN(const auto mark, services_.engine.get(view_.get(), keys::index_ready(index)));
+  if (!mark) {
+    return Status::sql(StatusCode::kConflict, "40001",
+                       "could not serialize access: an index was dropped or is being built; run the transaction again");
+  }
+  ready_indexes_.insert(index);
+  return {};
+}
+
 Result<std::unique_ptr<RowCursor>> StoreTransaction::scan_index(IndexId index, const KeyRange& entries, bool reverse) {
   LDB_TRY(check_open());
+  LDB_TRY(check_ready(index));
   KeyRange range = keys::index_entries(index, entries);
   if (is_empty(range)) range.upper = range.lower;
   if (tracks_reads()) reads_.range(range);
@@ -145,6 +158,7 @@ Status StoreTransaction::rollback_to(std::size_t savepoint) {
 void StoreTransaction::begin_statement() {
   if (options_.isolation != IsolationLevel::kReadCommitted || finished_) return;
   if (pending_.holds_writes() && oldest_view_ == nullptr) oldest_view_ = view_;
+  ready_indexes_.clear();
   if (options_.while_unreadable) {
     view_ = services_.engine.view();
     return;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <set>
 #include <vector>
 
 #include "base/rt/rt.hpp"
@@ -30,6 +31,7 @@ class StoreTransaction final : public RowTransaction {
   Result<std::optional<std::string>> get(TableId table, std::string_view key) override;
   Result<std::unique_ptr<RowCursor>> scan(TableId table, const KeyRange& keys, bool reverse) override;
   Result<std::unique_ptr<RowCursor>> scan_index(IndexId index, const KeyRange& entries, bool reverse) override;
+  void own_index(IndexId index) override { own_indexes_.insert(index); }
 
   Status insert(TableId table, std::string_view key, std::vector<CellWrite> cells) override;
   Status update(TableId table, std::string_view key, std::vector<CellWrite> cells) override;
@@ -56,6 +58,7 @@ class StoreTransaction final : public RowTransaction {
   Status check_writable() const;
   /// The row's image before this transaction wrote it; not read when it has written it.
   Result<std::optional<std::string>> base_of(const std::string& row_key);
+  Status check_ready(IndexId index);
   Status check_older_writes() const;
   bool tracks_reads() const { return options_.isolation == IsolationLevel::kSerializable && !options_.read_only; }
 
@@ -66,6 +69,8 @@ class StoreTransaction final : public RowTransaction {
   std::shared_ptr<const ReadView> oldest_view_;
   PendingRows pending_;
   ReadTracker reads_;  // kSerializable only
+  std::set<IndexId> own_indexes_;
+  std::set<IndexId> ready_indexes_;  // found ready in view_
   std::vector<CommitRequirement> requirements_;
   std::vector<std::size_t> requirements_at_savepoint_;
   Status viewless_;  // why the present statement could have no view

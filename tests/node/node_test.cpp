@@ -179,6 +179,25 @@ TEST_CASE("A transaction is refused when a table it wrote was redefined since") 
   }
 }
 
+TEST_CASE("A transaction sees its rows also through an index that is younger than it") {
+  const auto node = open_node("");
+  run(*node, "CREATE TABLE t (id INT PRIMARY KEY, v INT); INSERT INTO t SELECT g, g FROM generate_series(1, 200) AS g");
+  for (const IsolationLevel isolation :
+       {IsolationLevel::kReadCommitted, IsolationLevel::kSnapshot, IsolationLevel::kSerializable}) {
+    TransactionOptions options;
+    options.isolation = isolation;
+    auto early = node->begin(options).value();
+    auto late = node->begin(options).value();
+    CHECK(early.execute("SELECT count(*) FROM t WHERE v = 7").value()[0].get<int>(0) == 1);
+    run(*node, "CREATE INDEX t_v ON t (v)");
+    for (Transaction* const transaction : {&early, &late}) {
+      CHECK(transaction->execute("SELECT count(*) FROM t WHERE v = 7").value()[0].get<int>(0) == 1);
+      CHECK(transaction->execute("UPDATE t SET v = v WHERE v = 7").value().affected_rows() == 1);
+    }
+    run(*node, "DROP INDEX t_v");
+  }
+}
+
 TEST_CASE("A prepared statement runs many times") {
   const auto node = open_node("");
   run(*node, "CREATE TABLE t (id INT PRIMARY KEY, v TEXT)");

@@ -124,6 +124,41 @@ TEST_CASE("rows written under an older definition of a table are refused, whatev
   CHECK(node.text("SELECT * FROM t, z ORDER BY id") == "1|5|7|1\n2|5|7|1\n3|6|8|1");
 }
 
+TEST_CASE("an index answers only in a view that shows all of its entries", "[sql]") {
+  SqlNode node;
+  node.ok("CREATE TABLE t (id INT PRIMARY KEY, v INT); INSERT INTO t SELECT g, g FROM generate_series(1, 200) AS g");
+  node.ok("CREATE INDEX t_v ON t (v)");
+  const auto id = [&](const char* column) {
+    return std::stoull(node.text(std::string("SELECT ") + column + " FROM ldb.indexes WHERE name = 't_v'"));
+  };
+  const TableId table{id("table_id")};
+  const IndexId index{id("id")};
+  auto other = node.new_session();
+  std::string count;
+  const auto run = [&](std::string_view sql) {
+    return other->execute(sql, {}, [&](ResultSet result) { count = to_text(result); });
+  };
+  // A DROP INDEX that comes between a statement's catalog and its view.
+  REQUIRE(node.rows().drop_index_data(index).is_ok());
+  const Status refused = run("SELECT count(*) FROM t WHERE v = 7");
+  CHECK(refused.code() == StatusCode::kConflict);
+  CHECK(refused.sqlstate() == "40001");
+  // One that is built while a transaction is open.
+  REQUIRE(run("BEGIN").is_ok());
+  REQUIRE(node.rows().build_index(table, index).is_ok());
+  CHECK(node.text("SELECT count(*) FROM t WHERE v = 7") == "1");
+  REQUIRE(run("CREATE TABLE z (a INT)").is_ok());
+  REQUIRE(run("SELECT count(*) FROM t WHERE v = 7").is_ok());
+  CHECK(count == "1");
+  // One that the transaction makes itself, on a table of its own.
+  REQUIRE(run("CREATE TABLE y (a INT, b INT UNIQUE); INSERT INTO y VALUES (1, 2), (3, 4)").is_ok());
+  REQUIRE(run("EXPLAIN SELECT a FROM y WHERE b = 4").is_ok());
+  CHECK(count.find("Index Scan") != std::string::npos);
+  REQUIRE(run("SELECT a FROM y WHERE b = 4").is_ok());
+  CHECK(count == "3");
+  REQUIRE(run("COMMIT").is_ok());
+}
+
 TEST_CASE("a parent cannot vanish under a child that is being committed", "[sql]") {
   SqlNode node;
   node.ok(

@@ -28,6 +28,8 @@ class Catalog {
  public:
   /// Grows with every version that a CatalogCache publishes; versions of uncommitted catalogs are unique as well.
   std::uint64_t version() const { return version_; }
+  /// Of the view it was loaded from. Index::ready holds there, and in later views until the index is dropped.
+  std::uint64_t view_sequence() const { return view_sequence_; }
 
   bool has_database(std::string_view database) const { return databases_.contains(database); }
   bool has_schema(std::string_view database, std::string_view schema) const;
@@ -61,6 +63,7 @@ class Catalog {
   friend class CatalogCache;
 
   std::uint64_t version_ = 0;
+  std::uint64_t view_sequence_ = 0;
   std::set<std::string, std::less<>> databases_;
   std::set<std::pair<std::string, std::string>> schemas_;
   std::map<RelationName, RelationEntry> relations_;

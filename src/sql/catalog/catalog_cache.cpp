@@ -123,20 +123,20 @@ Status CatalogCache::load() {
   options.while_unreadable = true;  // commits that arrive while the node catches up need their index entries
   LDB_ASSIGN_OR_RETURN(const auto transaction, rows_->begin(options));
   LDB_ASSIGN_OR_RETURN(const std::shared_ptr<Catalog> catalog, load_catalog(*transaction, new_version()));
-  mark_ready(*catalog, {});
+  mark_ready(*catalog, transaction->view(), {});
   rt::WriteLock lock(state_mutex_);
   catalog_ = catalog;
   loaded_changes_ = shows;
   return {};
 }
 
-void CatalogCache::mark_ready(Catalog& catalog, const std::set<IndexId>& own_ready) {
+void CatalogCache::mark_ready(Catalog& catalog, const ReadView& view, const std::set<IndexId>& own_ready) {
   for (auto& [id, table] : catalog.tables_) {
     if (table->indexes.empty()) continue;
     auto copy = std::make_shared<Table>(*table);
     for (Index& index : copy->indexes) {
       // Asked anew for every catalog: a whole-state copy takes the marks away.
-      const auto marked = rows_->index_ready(index.id);
+      const auto marked = rows_->index_ready(index.id, &view);
       const bool known = marked && *marked;
       index.ready = known || own_ready.contains(index.id);
     }

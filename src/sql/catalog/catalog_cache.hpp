@@ -36,8 +36,8 @@ class CatalogCache final : public RowIndexer {
   /// A number no catalog has had.
   std::uint64_t new_version() { return next_version_.fetch_add(1) + 1; }
 
-  /// Index::ready of a catalog loaded inside a transaction: ready on this node, or in `own_ready`.
-  void mark_ready(Catalog& catalog, const std::set<IndexId>& own_ready);
+  /// Index::ready of a catalog loaded inside a transaction: ready in its view, or in `own_ready`.
+  void mark_ready(Catalog& catalog, const ReadView& view, const std::set<IndexId>& own_ready);
   /// Makes entries for the tables and indexes of an uncommitted catalog; null: no more.
   void set_pending(const void* owner, std::shared_ptr<const Catalog> catalog);
 

@@ -61,6 +61,7 @@ class CatalogLoader {
   CatalogLoader(RowTransaction& transaction, std::uint64_t version)
       : transaction_(transaction), catalog_(std::make_shared<Catalog>()) {
     catalog_->version_ = version;
+    catalog_->view_sequence_ = transaction.view_sequence();
   }
 
   Result<std::shared_ptr<Catalog>> run() {

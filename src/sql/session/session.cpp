@@ -57,6 +57,7 @@ TransactionState Session::transaction_state() const {
 void Session::attach(RowTransaction* transaction) {
   if (attached_ != nullptr || transaction != nullptr) rollback();
   attached_ = transaction;
+  attached_catalog_ = nullptr;
   attached_written_.clear();
 }
 
@@ -72,10 +73,25 @@ Result<CommitOutcome> Session::commit_attached(RowTransaction& transaction) {
   return transaction.commit();
 }
 
+/// The view of an attached transaction may be older than the newest catalog, whose indexes are not full in it.
+Result<std::shared_ptr<const Catalog>> Session::catalog_for_attached() {
+  if (attached_->options().isolation == IsolationLevel::kReadCommitted) return shared_.catalog.current();
+  if (attached_catalog_ == nullptr) {
+    LDB_ASSIGN_OR_RETURN(auto catalog, shared_.catalog.current());
+    if (catalog->view_sequence() > attached_->view_sequence()) {
+      LDB_ASSIGN_OR_RETURN(const auto loaded, load_catalog(*attached_, shared_.catalog.new_version()));
+      shared_.catalog.mark_ready(*loaded, attached_->view(), {});
+      catalog = loaded;
+    }
+    attached_catalog_ = std::move(catalog);
+  }
+  return attached_catalog_;
+}
+
 Status Session::begin(bool explicit_block) {
   OpenTransaction open;
   // The catalog first: every index it calls ready was filled before the view that is taken next.
-  LDB_ASSIGN_OR_RETURN(open.catalog, shared_.catalog.current());
+  LDB_ASSIGN_OR_RETURN(open.catalog, attached_ != nullptr ? catalog_for_attached() : shared_.catalog.current());
   if (!open.catalog->has_database(options_.database)) {
     return Status::sql(StatusCode::kNotFound, "3D000", "database \"" + options_.database + "\" does not exist");
   }
@@ -179,10 +195,12 @@ Status Session::refresh() {
     const bool empty = !cursor->valid();
     LDB_TRY(cursor->status());
     for (const Index& index : table->indexes) {
-      if (empty) open.own_ready.insert(index.id);
+      if (!empty) break;
+      open.own_ready.insert(index.id);
+      open.rows->own_index(index.id);
     }
   }
-  shared_.catalog.mark_ready(*loaded, open.own_ready);
+  shared_.catalog.mark_ready(*loaded, open.rows->view(), open.own_ready);
   if (!open.changed_schema) open.catalog_before = std::move(open.catalog);
   open.catalog = loaded;
   open.changed_schema = true;

@@ -95,6 +95,7 @@ class Session final : public SqlSession, public SchemaHost, public SessionAccess
 
   // session.cpp: transactions
   Status begin(bool explicit_block);
+  Result<std::shared_ptr<const Catalog>> catalog_for_attached();
   Status commit();
   void rollback();
   void follow_schema_change();
@@ -145,7 +146,9 @@ class Session final : public SqlSession, public SchemaHost, public SessionAccess
   Settings settings_;
   std::optional<OpenTransaction> transaction_;
   RowTransaction* attached_ = nullptr;
-  WrittenTables attached_written_;  // by all its statements; each has a transaction_ of its own
+  // What outlives its statements, each of which has a transaction_ of its own.
+  std::shared_ptr<const Catalog> attached_catalog_;  // not under READ COMMITTED; null before the first statement
+  WrittenTables attached_written_;
   std::unordered_map<std::string, std::shared_ptr<PreparedStatement>> prepared_;
   std::map<TableId, RowRules> rules_;  // for foreign key actions, of the catalog version below
   std::uint64_t rules_version_ = 0;

@@ -158,6 +158,7 @@ TEST_CASE("Serializable transactions refuse write skew and phantoms, snapshot on
     LocalNode node;
     ColumnIndexer indexer(kTable, kIndex, false);
     node.set_indexer(&indexer);
+    make_index(node);
     put(node, "a", "on");
     put(node, "b", "on");
     const bool serializable = isolation == IsolationLevel::kSerializable;

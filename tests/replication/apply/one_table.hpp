@@ -36,6 +36,8 @@ inline std::vector<std::pair<std::string, std::string>> scan(RowTransaction& t, 
   REQUIRE((*cursor)->status().is_ok());
   return out;
 }
+/// Index scans want the index ready in their view.
+inline void make_index(LocalNode& node) { REQUIRE(node.store->build_index(kTable, kIndex).to_string() == "ok"); }
 inline std::vector<std::string> scan_index(RowTransaction& t, const KeyRange& range = {}, bool reverse = false) {
   auto cursor = t.scan_index(kIndex, range, reverse);
   REQUIRE(cursor.is_ok());

@@ -135,6 +135,7 @@ TEST_CASE("Savepoints nest, and rolling back keeps the one rolled back to") {
   LocalNode node;
   ColumnIndexer indexer(kTable, kIndex, false);
   node.set_indexer(&indexer);
+  make_index(node);
   put(node, "a", "1");
   const auto t = node.begin();
   const std::size_t first = t->savepoint();
@@ -235,6 +236,36 @@ TEST_CASE("Requirements are checked on the newest state at commit") {
   }
 }
 
+TEST_CASE("An index is read only in a view that shows all of its entries") {
+  LocalNode node;
+  ColumnIndexer indexer(kTable, kIndex, false);
+  put(node, "a", "1");
+  node.set_indexer(&indexer);
+  const auto refused = [](RowTransaction& t) {
+    const Status status = t.scan_index(kIndex, {}).status();
+    return status.code() == StatusCode::kConflict && status.sqlstate() == "40001";
+  };
+  const std::vector<std::string> entries{ColumnIndexer::prefix("1") + "a"};
+  const auto older = node.begin();
+  const auto statements = node.begin(IsolationLevel::kReadCommitted);
+  make_index(node);
+  const auto t = node.begin();
+  CHECK(refused(*older));
+  CHECK(refused(*statements));
+  statements->begin_statement();
+  CHECK(scan_index(*statements) == entries);
+  REQUIRE(node.store->drop_index_data(kIndex).is_ok());
+  statements->begin_statement();
+  CHECK(refused(*statements));
+  CHECK(refused(*node.begin()));
+  CHECK(scan_index(*t) == entries);
+  // On a table of its own it knows better.
+  const auto own = node.begin();
+  own->own_index(kIndex);
+  REQUIRE(own->insert(kTable, "b", text("2")).is_ok());
+  CHECK(scan_index(*own) == std::vector<std::string>{ColumnIndexer::prefix("2") + "b"});
+}
+
 TEST_CASE("Scans show own writes in their places, forward and backward, over rows and indexes") {
   const std::uint64_t seed = 21;
   CAPTURE(seed);
@@ -244,6 +275,7 @@ TEST_CASE("Scans show own writes in their places, forward and backward, over row
     LocalNode node;
     ColumnIndexer indexer(kTable, kIndex, false);
     node.set_indexer(&indexer);
+    make_index(node);
     std::map<std::string, std::string> model;
     std::vector<std::map<std::string, std::string>> saved;
     std::unique_ptr<RowTransaction> t = node.begin();
