@@ -95,7 +95,7 @@ TEST_CASE("rows written under an older definition of a table are refused, whatev
   node.ok("CREATE TABLE t (id INT PRIMARY KEY, v INT); INSERT INTO t VALUES (1, 5)");
   auto other = node.new_session();
   const auto run = [&](std::string_view sql) { return other->execute(sql, {}, [](ResultSet) {}).to_string(); };
-  const auto commit = [&] { return other->execute("COMMIT", {}, [](ResultSet) {}).sqlstate(); };
+  const auto commit = [&] { return std::string(other->execute("COMMIT", {}, [](ResultSet) {}).sqlstate()); };
   // Every statement sees the newest definition, and the rows were written under an older one.
   REQUIRE(run("BEGIN ISOLATION LEVEL READ COMMITTED; INSERT INTO t VALUES (2, 5)") == "ok");
   node.ok("CREATE UNIQUE INDEX t_v ON t (v)");
