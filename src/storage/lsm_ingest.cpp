@@ -152,7 +152,9 @@ Status LsmEngine::lead_alone(std::uint64_t sequence, const std::function<Status(
   try {
     status = work();
   } catch (const std::bad_alloc&) {
-    status = log_->fail(Status(StatusCode::kResourceExhausted, "no memory for an ingestion"));
+    // The manifest may name the run already, so its files must stay.
+    const Status cause(StatusCode::kResourceExhausted, "no memory for an ingestion");
+    status = Status(StatusCode::kOutcomeUnknown, std::string(cause.message())).with_detail(log_->fail(cause).to_string());
   }
   rt::MutexLock lock(queue_mutex_);
   leader_active_ = false;

@@ -55,13 +55,24 @@ TEST_CASE("Under read committed each statement sees the latest commits, but no u
   }
 }
 
+namespace {
+
+/// Its compactions forget when a row was changed, once no view is older.
+struct LsmNode {
+  static std::unique_ptr<StorageEngine> open(FileSystem& fs) {
+    EngineOptions options;
+    options.file_system = &fs;
+    return open_lsm_engine("db", options).value();
+  }
+  FaultyFileSystem fs{1};
+  LocalNode node{open(fs)};
+};
+
+}  // namespace
+
 TEST_CASE("An update under read committed is not lost because a compaction forgot when the row was changed") {
-  FaultyFileSystem fs(1);
-  EngineOptions options;
-  options.file_system = &fs;
-  auto engine = open_lsm_engine("db", options);
-  REQUIRE(engine);
-  LocalNode node(std::move(*engine));
+  LsmNode lsm;
+  LocalNode& node = lsm.node;
   put(node, "a", "1");
   const auto t = node.begin(IsolationLevel::kReadCommitted);
   REQUIRE(t->update(kTable, "a", text("t")).is_ok());
@@ -79,12 +90,8 @@ TEST_CASE("An update under read committed is not lost because a compaction forgo
 }
 
 TEST_CASE("A write that a savepoint brings back is checked since the view it was made under") {
-  FaultyFileSystem fs(1);
-  EngineOptions options;
-  options.file_system = &fs;
-  auto engine = open_lsm_engine("db", options);
-  REQUIRE(engine);
-  LocalNode node(std::move(*engine));
+  LsmNode lsm;
+  LocalNode& node = lsm.node;
   const auto t = node.begin(IsolationLevel::kReadCommitted);
   REQUIRE(t->insert(kTable, "a", text("t")).is_ok());
   const std::size_t savepoint = t->savepoint();
