@@ -132,8 +132,10 @@ Status MultiLeaderReplicator::remove_peer(const NodeId& peer) {
   if (!puller) return Status(StatusCode::kNotFound, "no peer " + peer.name);
   puller->ask_to_stop();
   puller->join();
+  // First no member, so that no request of it is taken any more, then what was taken before is dropped.
+  Status removed = replica_->remove_member(peer);
   sender_->forget(peer);
-  return replica_->remove_member(peer);
+  return removed;
 }
 
 }  // namespace

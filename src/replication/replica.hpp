@@ -79,7 +79,11 @@ class Replica {
   // Members.
   Status add_member(const PeerAddress& address);
   Status remove_member(const NodeId& node);
-  std::vector<NodeId> members() const;  ///< ascending, this node included
+  std::vector<NodeId> members() const;        ///< ascending, this node included
+  bool is_member(const NodeId& node) const {  ///< besides this node
+    rt::MutexLock lock(mutex_);
+    return members_.contains(node);
+  }
 
   Identity identity() const;
   Knowledge knowledge();

@@ -4,6 +4,8 @@
 #include "base/random.hpp"
 #include "base/rt/rt.hpp"
 #include "fixture.hpp"
+#include "hooked_engine.hpp"
+#include "replication/protocol/protocol.hpp"
 
 using namespace ldb;
 using namespace ldb::test;
@@ -172,6 +174,40 @@ TEST_CASE("A peer can be removed and added again while everything runs") {
   REQUIRE(cluster[0].add_peer("b").is_ok());
   CHECK(cluster.converges());
   CHECK(cluster[1].get("x") == "2");
+}
+
+TEST_CASE("A removed peer gets nothing that is committed afterwards, whatever it asked for before") {
+  TestNetwork network;
+  TestNode a(network, "a");
+  auto hooked = std::make_unique<HookedEngine>();
+  HookedEngine& engine = *hooked;
+  a.lose_directory(std::move(hooked));
+  const auto remove_and_commit = [&] {
+    CHECK(a.replicator().remove_peer(NodeId{"b"}).is_ok());
+    CHECK(a.put("x", "2").is_ok());
+  };
+  const replication::Identity b{NodeId{"b"}, 99, {12345}};
+  Request request;
+  SECTION("commits") {
+    replication::FetchRequest fetch;
+    fetch.from = b;
+    fetch.max_bytes = 1 << 20;
+    request = {RequestKind::kFetch, encode(fetch)};
+    engine.before_changes = remove_and_commit;
+  }
+  SECTION("a copy of the whole state") {
+    replication::SnapshotRequest snapshot;
+    snapshot.from = b;
+    snapshot.max_bytes = 1 << 20;
+    request = {RequestKind::kSnapshot, encode(snapshot)};
+  }
+  REQUIRE(a.start().is_ok());
+  REQUIRE(a.add_peer("b").is_ok());
+  if (request.kind == RequestKind::kSnapshot) engine.before_view = remove_and_commit;
+  const auto answer = network.inject("b", "a", request);
+  REQUIRE(a.get("x") == "2");
+  REQUIRE_FALSE(answer);
+  CHECK(answer.error().to_string().find("the peer was removed") != std::string::npos);
 }
 
 TEST_CASE("Stopping is prompt while peers hang") {

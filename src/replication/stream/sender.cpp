@@ -12,6 +12,7 @@ constexpr std::int64_t kIdleWakeNs = rt::kSecond;
 constexpr std::uint64_t kKeptAloneBytes = 4 << 20;
 
 Status closing() { return Status(StatusCode::kAborted, "the node is closing"); }
+Status removed() { return Status(StatusCode::kUnavailable, "the peer was removed"); }
 
 }  // namespace
 
@@ -98,7 +99,7 @@ void Sender::run() {
     for (const NodeId& peer : work.forgotten) {
       feed_.forget(peer);
       copies_.forget(peer);
-      if (auto parked = parked_.extract(peer)) parked.mapped().respond(Status(StatusCode::kUnavailable, "the peer was removed"));
+      if (auto parked = parked_.extract(peer)) parked.mapped().respond(removed());
     }
     for (Incoming& incoming : work.incoming) process(std::move(incoming));
     look_at_parked();
@@ -167,6 +168,7 @@ Result<std::string> Sender::answer_snapshot(const NodeId& from, const SnapshotRe
   if (!installing) {
     LDB_ASSIGN_OR_RETURN(answer, copies_.answer(request, rt::monotonic_ns()));
   }
+  if (!replica_.is_member(from)) return removed();                      // the view may be of a later state
   if (request.session == 0 && replica_.installs_begun() != installs) {  // the view may show a part of it
     copies_.forget(from);
     installing = true;
@@ -237,6 +239,10 @@ bool Sender::try_answer(const NodeId& peer, Parked& parked) {
       static_cast<std::size_t>(std::min<std::uint64_t>(parked.request.max_bytes, replica_.options().answer_bytes));
   request.elsewhere = replica_.elsewhere_for(peer);
   Result<FeedBatch> batch = feed_.read(request);
+  if (!replica_.is_member(peer)) {  // what was read may have been committed since it was removed
+    parked.respond(removed());
+    return true;
+  }
   if (!batch) {
     replica_.log(LogLevel::kError, "reading the log for " + peer.name + ": " + batch.error().to_string());
     parked.respond(batch.error());
