@@ -9,7 +9,7 @@ void Cluster::Log::log(LogLevel level, std::string_view module, std::string_view
   if (message.find("copying the whole state") != std::string_view::npos) world_.count("event.snapshot_started");
 }
 
-Cluster::Cluster(sim::World& world, std::size_t nodes) : world_(world), log_(world) {
+Cluster::Cluster(sim::World& world, std::size_t nodes) : world_(world), keeps_history_(world.chance(0.25)), log_(world) {
   for (std::size_t i = 0; i < nodes; ++i) {
     auto member = std::make_unique<Member>();
     member->id = NodeId{"n" + std::to_string(i + 1)};
@@ -88,7 +88,8 @@ void Cluster::start(std::size_t index) {
     options.engine.memtable_bytes = 16 << 10;
     options.engine.log_segment_bytes = 16 << 10;
     options.engine.block_cache_bytes = 256 << 10;
-    if (world_.chance(0.5)) options.engine.max_log_bytes = 64 << 10;  // a peer that lags soon needs a whole-state copy
+    if (!keeps_history_ && world_.chance(0.5))
+      options.engine.max_log_bytes = 64 << 10;  // a peer that lags soon needs a whole-state copy
     auto node = Node::open(std::move(options));
     if (!node) world_.fail("open " + member.id.name + ": " + node.error().to_string());
     member.node = std::move(node).value();

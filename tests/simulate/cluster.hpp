@@ -31,6 +31,9 @@ class Cluster {
   void start(std::size_t index);
   /// The machine's disk fails some of its calls, or is full at times, until this is called with false.
   void set_bad_disk(std::size_t index, bool bad);
+  /// In one run of four no log is cut and no disk may be lost, so that no node needs a copy of another's whole state: one that
+  /// has copied has not seen the conflicts happen, and its record of them cannot be checked.
+  bool keeps_history() const { return keeps_history_; }
   /// Names the place of a node's data on its machine's disk.
   static constexpr const char* kDirectory = "data";
 
@@ -53,6 +56,7 @@ class Cluster {
   };
 
   ldb::sim::World& world_;
+  const bool keeps_history_;
   Log log_;
   std::vector<std::unique_ptr<Member>> members_;
 };

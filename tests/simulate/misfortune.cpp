@@ -117,7 +117,7 @@ class Misfortune {
   }
 
   void lose_disk(std::size_t node) {
-    if (!world_.chance(0.5)) return;
+    if (cluster_.keeps_history() || !world_.chance(0.5)) return;
     world_.count("fault.disk_lost");
     replace_disk(node, {});
     backups_[node].clear();
@@ -127,7 +127,7 @@ class Misfortune {
   void back_up(std::size_t node) { backups_[node] = world_.file_system(cluster_.id(node)).copy_directory(Cluster::kDirectory); }
 
   void restore_backup(std::size_t node) {
-    if (backups_[node].empty()) return back_up(node);
+    if (cluster_.keeps_history() || backups_[node].empty()) return back_up(node);
     world_.count("fault.disk_restored");
     replace_disk(node, backups_[node]);
   }
