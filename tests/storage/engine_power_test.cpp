@@ -252,6 +252,48 @@ TEST_CASE("Power loss at every file operation of a recovery from power loss lose
   }
 }
 
+TEST_CASE("Power loss while a recovery drops several segments of the log leaves one without a hole") {
+  std::uint64_t places = 0;
+  for (std::uint64_t seed = 1; seed <= 12; ++seed) {
+    bool struck = true;
+    for (std::uint64_t n = 1; struck; n += kPlaceStep) {
+      CAPTURE(seed, n);
+      FaultyFileSystem fs(seed);
+      fs.set_mappings(false);
+      FileFaults faults;
+      faults.write_loss = WriteLoss::kRandom;
+      faults.entry_loss = EntryLoss::kAny;
+      fs.set_faults(faults);
+      EngineOptions options = small_options(fs);
+      options.log_segment_bytes = 16 << 10;
+      options.memtable_bytes = 1 << 20;  // so that much of the log is not synced
+      auto engine = open_lsm_engine("db", options);
+      REQUIRE(engine);
+      for (int i = 0; i < 150; ++i) {
+        WriteBatch batch;
+        batch.put("key" + std::to_string(i), std::string(1000, 'v'));
+        REQUIRE((*engine)->write(std::move(batch), i == 0 ? SyncPolicy::kSync : SyncPolicy::kOs));
+      }
+      fs.crash();
+      engine.value() = nullptr;
+      fs.reboot();
+      fs.crash_at(fs.mutations() + n);
+      engine = open_lsm_engine("db", options);
+      fs.crash_at(0);
+      struck = fs.crashed();
+      places += struck ? 1 : 0;
+      fs.crash();
+      if (engine) engine.value() = nullptr;
+      fs.reboot();
+      engine = open_lsm_engine("db", options);
+      INFO(engine.error().to_string());
+      REQUIRE(engine);
+      CHECK((*engine)->get(nullptr, "key0").value() == std::string(1000, 'v'));
+    }
+  }
+  CHECK(places * kPlaceStep > 12 * 15);
+}
+
 TEST_CASE("An I/O error or a full disk at every file operation of a recovery from power loss is reported and loses nothing") {
   constexpr FileOperation kOperations[] = {FileOperation::kOpen,          FileOperation::kRead,   FileOperation::kWrite,
                                            FileOperation::kSync,          FileOperation::kRename, FileOperation::kRemove,

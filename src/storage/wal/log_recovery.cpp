@@ -147,14 +147,14 @@ class LogRecovery {
     reader.seek(reader.record_offset());  // the length of a record whose body is damaged is not to be trusted for skipping
   }
 
+  /// The newest first, each for certain before the next: whatever a crash leaves is a log without a hole.
   Status cut() {
-    bool removed = false;
     while (state_.segments.back() > state_.tail.segment) {
       LDB_TRY(fs_.remove(path(state_.segments.back())));
+      LDB_TRY(fs_.sync_directory(request_.directory));
       state_.segments.pop_back();
-      removed = true;
     }
-    return removed ? fs_.sync_directory(request_.directory) : Status();
+    return {};
   }
 
   const LogRecoveryRequest& request_;
