@@ -274,8 +274,10 @@ class PosixFileSystem final : public FileSystem {
     if (::mkdir(wanted.c_str(), 0755) == 0) return sync_directory(parent_path(wanted));
     if (errno == EEXIST) {
       struct stat info;
-      if (::stat(wanted.c_str(), &info) == 0 && S_ISDIR(info.st_mode)) return {};
-      return io_error(ENOTDIR, "create directory", path);
+      if (::stat(wanted.c_str(), &info) != 0 || !S_ISDIR(info.st_mode)) return io_error(ENOTDIR, "create directory", path);
+      // Whoever made it may have ended before its name was durable. In a parent that may not be read nobody here made it.
+      if (::access(parent_path(wanted).c_str(), R_OK) != 0) return {};
+      return sync_directory(parent_path(wanted));
     }
     if (errno != ENOENT || wanted == "." || wanted == "/") return io_error(errno, "create directory", path);
     LDB_TRY(create_directory(parent_path(wanted)));
