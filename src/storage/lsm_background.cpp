@@ -9,9 +9,10 @@ namespace {
 
 constexpr std::string_view kCannotPrepare = "cannot prepare the log; it will be tried again";
 constexpr std::int64_t kRetryNs = 100 * rt::kMillisecond;
-constexpr std::int64_t kRefusalNs = 10 * rt::kSecond;  // of an executor: then it is an error for who waits
-constexpr std::int64_t kRefusalGapNs = rt::kSecond;    // who waits asks more often, so a longer gap begins anew
-constexpr std::size_t kMaxFlushPieces = 4;             // of a full memtable
+constexpr std::int64_t kRefusalNs = 10 * rt::kSecond;            // of an executor: then it is an error for who waits
+constexpr std::int64_t kRefusalGapNs = rt::kSecond;              // who waits asks more often, so a longer gap begins anew
+constexpr std::size_t kMaxFlushPieces = 4;                       // of a full memtable
+constexpr std::int64_t kFlushPatienceNs = 2 * rt::kMillisecond;  // of a compaction with a flush that a thread may yet take
 
 /// Keys that cut the memtables into at most `pieces` pieces of about the same number of keys.
 std::vector<std::string> find_cuts(const std::vector<std::shared_ptr<Memtable>>& memtables, std::size_t pieces) {
@@ -67,7 +68,10 @@ void LsmEngine::schedule() {
   const auto state = read_state();
   if (!flush_running_ && !state->immutables.empty() && (flush_failure_ || may_retry)) {
     flush_running_ = submit_task(TaskPriority::kHigh, &LsmEngine::run_flush);
-    if (flush_running_) ++flushes_begun_;
+    if (flush_running_) {
+      ++flushes_begun_;
+      flush_waits_since_ns_ = rt::monotonic_ns();
+    }
   }
   if (!upkeep_running_ && upkeep_wanted_ && (upkeep_failure_ || may_retry)) {
     upkeep_running_ = submit_task(TaskPriority::kHigh, &LsmEngine::run_upkeep);
@@ -209,6 +213,23 @@ struct LsmEngine::Flush {
 };
 
 void LsmEngine::run_flush() {
+  if (take_flush(0)) flush_now();
+  rt::MutexLock lock(mutex_);
+  task_done();
+}
+
+bool LsmEngine::take_flush(std::int64_t patience_ns) {
+  rt::MutexLock lock(mutex_);
+  if (!flush_waits_since_ns_ || rt::monotonic_ns() < *flush_waits_since_ns_ + patience_ns) return false;
+  flush_waits_since_ns_ = std::nullopt;
+  return true;
+}
+
+void LsmEngine::flush_if_no_thread_is_free() {
+  if (take_flush(kFlushPatienceNs)) flush_now();
+}
+
+void LsmEngine::flush_now() {
   const std::int64_t started = rt::monotonic_ns();
   VersionEdit edit;
   tell_flush(EngineEventKind::kFlushBegun, edit, started, {});
@@ -222,7 +243,9 @@ void LsmEngine::run_flush() {
   note_failure(flush_failure_, status, "flush failed; it will be tried again");
   if (!status) flush_failed_ = flushes_begun_;
   flush_running_ = false;
-  task_done();
+  update_pressure();
+  schedule();
+  changed_.notify_all();
 }
 
 /// While writers are busy the next memtable takes the blocks of the one that was flushed. They are taken to be idle when nothing

@@ -125,6 +125,7 @@ Status LsmEngine::compact_piece(const Compaction& compaction, KeyPiece& piece) {
   input.rate_limiter = rate_limiter_.get();
   input.target_bytes = target_table_bytes();
   input.progress = [this](std::uint64_t) {
+    flush_if_no_thread_is_free();
     rt::MutexLock lock(mutex_);
     return stopping_ ? Status(StatusCode::kAborted, "engine is closing") : Status();
   };

@@ -149,6 +149,11 @@ class LsmEngine final : public StorageEngine {
   Status begin_task();
   void task_done() LDB_REQUIRES(mutex_);
   void run_flush();
+  /// Takes the flush that waits for a thread, if there is one and has been for so long: the caller is to run it.
+  bool take_flush(std::int64_t patience_ns);
+  void flush_now();
+  /// For compactions, now and then: when these hold all threads, or sleep on them, writers would wait for their end.
+  void flush_if_no_thread_is_free();
   /// The failure of a flush that began behind the first `begun` ones, if the last such failed. An older failure (the disk may
   /// have been full then) makes nobody wait: it is tried again now.
   Status failure_since(std::uint64_t begun) LDB_REQUIRES(mutex_);
@@ -294,7 +299,8 @@ class LsmEngine final : public StorageEngine {
   rt::CondVar changed_;  // background work was done, or failed
   bool stopping_ LDB_GUARDED_BY(mutex_) = false;
   unsigned tasks_ LDB_GUARDED_BY(mutex_) = 0;
-  bool flush_running_ LDB_GUARDED_BY(mutex_) = false;
+  bool flush_running_ LDB_GUARDED_BY(mutex_) = false;                        // or asked for
+  std::optional<std::int64_t> flush_waits_since_ns_ LDB_GUARDED_BY(mutex_);  // none: nobody needs to take it
   bool compaction_running_ LDB_GUARDED_BY(mutex_) = false;
   unsigned compaction_claims_ LDB_GUARDED_BY(mutex_) = 0;  // who waits for the one that is running; the background begins none
   bool upkeep_running_ LDB_GUARDED_BY(mutex_) = false;

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <set>
 
+#include "base/descriptor_limit.hpp"
 #include "base/heap.hpp"
 #include "storage/file_names.hpp"
 #include "storage/lsm_engine.hpp"
@@ -11,7 +12,6 @@
 namespace ldb::storage {
 namespace {
 
-constexpr std::size_t kMaxOpenTables = 512;
 // Beyond any machine; sums and products of these do not overflow.
 constexpr std::uint64_t kMostMemtableBytes = std::uint64_t{64} << 30;
 constexpr std::uint64_t kMostCacheBytes = std::uint64_t{1} << 50;
@@ -24,6 +24,10 @@ EngineOptions with_budget(EngineOptions options) {
   options.block_cache_bytes = options.memory_budget_bytes / 8 * 3;
   return options;
 }
+
+/// A half of the files that the process may open: the host has its own. A table that is closed for another gives up its cached
+/// blocks, so a tree of more tables reads more.
+std::size_t most_open_tables() { return std::max<std::size_t>(descriptor_limit() / 2, 64); }
 
 std::size_t open_table_bytes(const EngineOptions& options) {
   if (options.memory_budget_bytes != 0) return options.memory_budget_bytes / 8;
@@ -61,7 +65,7 @@ LsmEngine::LsmEngine(std::string directory, const EngineOptions& options)
       obsolete_(std::make_shared<ObsoleteTables>()),
       block_cache_(options_.block_cache_bytes, epochs_,
                    options_.memory_budget_bytes != 0 ? open_table_bytes(options_) : SIZE_MAX),
-      table_cache_(fs_, directory_, {kMaxOpenTables, open_table_bytes(options_)}, block_cache_),
+      table_cache_(fs_, directory_, {most_open_tables(), open_table_bytes(options_)}, block_cache_),
       picker_(8 * std::uint64_t{options_.memtable_bytes}, options_.compression_level > 0) {
   group_.reserve(kMaxGroupWrites);  // a leader that found no memory would never give its place away
 }
@@ -120,7 +124,7 @@ Status LsmEngine::start() {
       log_, Log::open({&fs_, options_.log_sink, directory_, options_.log_segment_bytes, options_.map_log}, std::move(log_state)));
   LDB_TRY(name_first_segment(kFirst));
   if (options_.compaction_bytes_per_second > 0)
-    rate_limiter_ = std::make_unique<RateLimiter>(options_.compaction_bytes_per_second);
+    rate_limiter_ = std::make_unique<RateLimiter>(options_.compaction_bytes_per_second, [this] { flush_if_no_thread_is_free(); });
   remove_orphans();
   {
     rt::MutexLock lock(queue_mutex_);

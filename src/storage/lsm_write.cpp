@@ -13,7 +13,7 @@ constexpr int kMostGatherYields = 1000;  // a bound that no clock can move
 constexpr unsigned kGatherPause = 16;
 constexpr std::size_t kMaxBufferedLogBytes = 64 << 10;
 constexpr std::size_t kMaxImmutables = 16;          // beyond it even writers that do not call throttle() wait
-constexpr std::uint64_t kMaxUnflushedSegments = 4;  // so that recovery stays short and the log can be released
+constexpr std::uint64_t kMaxUnflushedSegments = 4;  // of small memtables: recovery stays short, and the log can be released
 
 /// For counters that only the leader changes.
 void add_as_leader(rt::Atomic<std::uint64_t>& counter, std::uint64_t n) {
@@ -234,7 +234,8 @@ Status LsmEngine::make_room() {
     schedule();
   }
   const bool full = active_->full(options_.memtable_bytes);
-  const bool old = position.segment >= active_->log_start().segment + kMaxUnflushedSegments;
+  const std::uint64_t of_full = options_.memtable_bytes / options_.log_segment_bytes + 1;
+  const bool old = position.segment >= active_->log_start().segment + std::max(kMaxUnflushedSegments, of_full);
   if (!full && !old) return {};
   LDB_TRY(log_->write_out());  // what is flushed must not be ahead of the log
   rt::MutexLock lock(mutex_);

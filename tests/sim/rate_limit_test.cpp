@@ -142,6 +142,29 @@ TEST_CASE("Closing does not wait for a compaction that is slowed") {
   });
 }
 
+TEST_CASE("Writers and flushes do not wait for the end of a compaction that holds every thread") {
+  EngineOptions wanted;
+  wanted.compaction_bytes_per_second = 16 << 10;
+  wanted.background_threads = GENERATE(1u, 2u);
+  CAPTURE(wanted.background_threads);
+  with_small_engine(wanted, [&](World& world, StorageEngine& engine) {
+    for (int i = 0; i < 1500; ++i) {
+      world.check(put(engine, i).is_ok(), "put");
+      if (i % 100 == 99) world.check(engine.flush().is_ok(), "flush");
+    }
+    world.sleep_ns(10 * rt::kSecond);
+    const double compactions = property(engine, "compactions");
+    for (int i = 1500; i < 2500; ++i) {
+      const std::int64_t start = world.now_ns();
+      world.check(put(engine, i).is_ok(), "put");
+      if (i % 100 == 99) world.check(engine.flush().is_ok(), "flush");
+      world.check(world.now_ns() - start < rt::kSecond / 2, "waited " + std::to_string(world.now_ns() - start) + " ns");
+    }
+    world.check(property(engine, "compactions") == compactions, "one compaction was under way all the time");
+    world.check(engine.close().is_ok(), "close");
+  });
+}
+
 TEST_CASE("Waiting for an executor that refuses all work has an end, and all is well when it takes work again") {
   struct Moody final : Executor {
     bool submit(TaskPriority priority, std::function<void()> task) override {

@@ -323,6 +323,19 @@ int number_of(const std::string& commit) { return std::stoi(commit.substr(commit
 
 }  // namespace
 
+TEST_CASE("A memtable is filled although it takes many segments of the log, and a small one is not kept for long") {
+  FaultyFileSystem fs(1);
+  EngineOptions options = small_options(fs);
+  options.log_segment_bytes = 16 << 10;
+  options.memtable_bytes = 1 << 20;
+  auto engine = open_lsm_engine("db", options).value();
+  Random random(1);
+  for (int i = 0; i < 600; ++i) put(*engine, "key" + std::to_string(i), noise(random, 1000));
+  CHECK(property(*engine, "flushes") == 0);
+  for (int i = 600; i < 1600; ++i) put(*engine, "key" + std::to_string(i), noise(random, 1000));
+  CHECK(soon([&] { return property(*engine, "flushes") > 0; }));
+}
+
 TEST_CASE("A reader that never releases does not keep the log beyond max_log_bytes") {
   FaultyFileSystem fs(1);
   EngineOptions options = small_options(fs);

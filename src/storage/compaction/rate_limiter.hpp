@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <functional>
+#include <utility>
 
 #include "base/rt/rt.hpp"
 
@@ -11,7 +13,10 @@ namespace ldb::storage {
 /// A token bucket that holds a tenth of a second. Any thread; take() sleeps.
 class RateLimiter {
  public:
-  explicit RateLimiter(std::uint64_t bytes_per_second) : bytes_per_second_(bytes_per_second) {}
+  /// `meanwhile` is called some times a second by threads that wait.
+  explicit RateLimiter(
+      std::uint64_t bytes_per_second, std::function<void()> meanwhile = [] {})
+      : bytes_per_second_(bytes_per_second), meanwhile_(std::move(meanwhile)) {}
 
   void take(std::uint64_t bytes) {
     std::int64_t free_at = 0;
@@ -26,6 +31,7 @@ class RateLimiter {
     // In steps, for the sake of stop().
     for (std::int64_t now = rt::monotonic_ns(); now < free_at && !stopped_.load(); now = rt::monotonic_ns()) {
       rt::sleep_until(std::min(free_at, now + rt::kSecond / 20));
+      meanwhile_();
     }
   }
   /// From now on take() does not sleep: whoever works here is about to be told to give up.
@@ -33,6 +39,7 @@ class RateLimiter {
 
  private:
   const std::uint64_t bytes_per_second_;
+  const std::function<void()> meanwhile_;
   rt::Atomic<bool> stopped_{false};
   rt::Mutex mutex_;
   std::int64_t free_at_ns_ LDB_GUARDED_BY(mutex_) = 0;
