@@ -1,6 +1,6 @@
 // Is ldb's storage engine faster than what a user would pick instead? Runs the same workloads on ldb, ldb through a node, RocksDB
-// (two settings), LevelDB and LMDB, each in a process of its own, rounds interleaved; prints one JSON line per (engine, workload)
-// with the median of the rounds, then a table of ratios.
+// (two settings), LevelDB and LMDB, each in a process of its own, rounds interleaved (each begins with another engine); prints
+// one JSON line per (engine, workload) with the median of the rounds, then a table of ratios.
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -46,6 +46,9 @@ std::optional<int> parse(int argc, char** argv, Arguments& arguments) {
                  "which, separated by commas; all but the long ones (write_amplification, sustained) unless given")
       ->delimiter(',')
       ->check(CLI::IsMember(bench::workload_names()));
+  app.add_option("--mixed-seconds", workload.mixed_seconds, "of readwhilewriting")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber);
   app.add_option("--seconds", workload.sustained_seconds, "of sustained")->capture_default_str()->check(CLI::PositiveNumber);
   app.add_option("--directory", arguments.directory, "where the data goes")->capture_default_str();
   app.add_option("--seed", workload.seed, "of the first round");
@@ -75,10 +78,12 @@ using Rounds = std::map<std::pair<std::string, std::string>, std::vector<bench::
 void run_engine(const std::string& self, const Arguments& arguments, const std::string& engine, int round, Rounds& rounds) {
   const std::string directory = arguments.directory + "/" + engine;
   fs::remove_all(directory);
+  sync();  // what the one before wrote and removed is its own
   fs::create_directories(directory);
   std::string command = self + " --child " + engine + " --directory " + directory + " --entries " +
                         std::to_string(arguments.workload.entries) + " --reads " + std::to_string(arguments.workload.reads) +
-                        " --scans " + std::to_string(arguments.workload.scans) + " --seconds " +
+                        " --scans " + std::to_string(arguments.workload.scans) + " --mixed-seconds " +
+                        std::to_string(arguments.workload.mixed_seconds) + " --seconds " +
                         std::to_string(arguments.workload.sustained_seconds) + " --seed " +
                         std::to_string(arguments.workload.seed + static_cast<std::uint64_t>(round));
   if (!arguments.workloads.empty()) {
@@ -149,7 +154,10 @@ int main(int argc, char** argv) {
   const std::string self = fs::read_symlink("/proc/self/exe").string();
   Rounds rounds;
   for (int round = 0; round < arguments.rounds; ++round) {
-    for (const std::string& engine : arguments.engines) run_engine(self, arguments, engine, round, rounds);
+    for (std::size_t i = 0; i < arguments.engines.size(); ++i) {
+      const std::string& engine = arguments.engines[(static_cast<std::size_t>(round) + i) % arguments.engines.size()];
+      run_engine(self, arguments, engine, round, rounds);
+    }
   }
   fs::remove_all(arguments.directory);
   for (const auto& [key, m] : rounds) {

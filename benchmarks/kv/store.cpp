@@ -14,8 +14,9 @@ std::unique_ptr<Store> open_store(const std::string& engine, const StoreConfig& 
   if (engine == "ldb") return open_ldb(config);
   if (engine == "ldb-node") return open_ldb_node(config);
 #if defined(BENCH_ROCKSDB)
-  if (engine == "rocksdb") return open_rocksdb(config, false);
-  if (engine == "rocksdb-tuned") return open_rocksdb(config, true);
+  if (engine == "rocksdb") return open_rocksdb(config, RocksDbSetting::kDefault);
+  if (engine == "rocksdb-tuned") return open_rocksdb(config, RocksDbSetting::kTuned);
+  if (engine == "rocksdb-dictionaries") return open_rocksdb(config, RocksDbSetting::kTunedWithDictionaries);
 #endif
 #if defined(BENCH_LEVELDB)
   if (engine == "leveldb") return open_leveldb(config);
@@ -29,7 +30,7 @@ std::unique_ptr<Store> open_store(const std::string& engine, const StoreConfig& 
 std::vector<std::string> engines_built() {
   std::vector<std::string> engines{"ldb", "ldb-node"};
 #if defined(BENCH_ROCKSDB)
-  engines.insert(engines.end(), {"rocksdb", "rocksdb-tuned"});
+  engines.insert(engines.end(), {"rocksdb", "rocksdb-tuned", "rocksdb-dictionaries"});
 #endif
 #if defined(BENCH_LEVELDB)
   engines.push_back("leveldb");

@@ -35,7 +35,8 @@ class Store {
   virtual double log_syncs() { return 0; }
 };
 
-/// "ldb", "ldb-node", "rocksdb", "rocksdb-tuned", "leveldb", "lmdb"; null when this build lacks the engine.
+/// "ldb", "ldb-node", "rocksdb", "rocksdb-tuned", "rocksdb-dictionaries", "leveldb", "lmdb"; null when this build lacks the
+/// engine.
 std::unique_ptr<Store> open_store(const std::string& engine, const StoreConfig& config);
 std::vector<std::string> engines_built();
 
@@ -43,7 +44,10 @@ std::vector<std::string> engines_built();
 
 std::unique_ptr<Store> open_ldb(const StoreConfig& config);
 std::unique_ptr<Store> open_ldb_node(const StoreConfig& config);
-std::unique_ptr<Store> open_rocksdb(const StoreConfig& config, bool tuned);
+/// As it comes; with the filter, cache and compression that a user who tunes would choose; and with a dictionary for each table
+/// besides.
+enum class RocksDbSetting : std::uint8_t { kDefault, kTuned, kTunedWithDictionaries };
+std::unique_ptr<Store> open_rocksdb(const StoreConfig& config, RocksDbSetting setting);
 std::unique_ptr<Store> open_leveldb(const StoreConfig& config);
 std::unique_ptr<Store> open_lmdb(const StoreConfig& config);
 

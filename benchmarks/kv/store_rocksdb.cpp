@@ -15,16 +15,15 @@ void check(const rocksdb::Status& status) {
 
 rocksdb::Slice slice(std::string_view text) { return {text.data(), text.size()}; }
 
-/// Two settings: as it comes, and with the filter, cache and compression that a user who tunes would choose.
 class RocksDbStore final : public Store {
  public:
-  RocksDbStore(const StoreConfig& config, bool tuned) {
+  RocksDbStore(const StoreConfig& config, RocksDbSetting setting) {
     rocksdb::Options options;
     options.create_if_missing = true;
     options.write_buffer_size = config.memtable_bytes;
     rocksdb::BlockBasedTableOptions table;
     table.block_cache = rocksdb::NewLRUCache(config.cache_bytes);
-    if (tuned) {
+    if (setting != RocksDbSetting::kDefault) {
       options.max_write_buffer_number = 4;  // ldb, too, has up to four memtables in memory
       table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
       // As ldb: every level.
@@ -33,6 +32,10 @@ class RocksDbStore final : public Store {
       options.bottommost_compression = rocksdb::kZSTD;
       options.bottommost_compression_opts.level = 1;
       options.bottommost_compression_opts.enabled = true;
+    }
+    if (setting == RocksDbSetting::kTunedWithDictionaries) {
+      for (rocksdb::CompressionOptions* compression : {&options.compression_opts, &options.bottommost_compression_opts})
+        compression->max_dict_bytes = 8 << 10;  // one a table, as ldb
     }
     options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
     rocksdb::DB* db = nullptr;
@@ -81,8 +84,8 @@ class RocksDbStore final : public Store {
 
 }  // namespace
 
-std::unique_ptr<Store> open_rocksdb(const StoreConfig& config, bool tuned) {
-  return std::make_unique<RocksDbStore>(config, tuned);
+std::unique_ptr<Store> open_rocksdb(const StoreConfig& config, RocksDbSetting setting) {
+  return std::make_unique<RocksDbStore>(config, setting);
 }
 
 }  // namespace bench

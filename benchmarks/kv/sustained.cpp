@@ -1,7 +1,6 @@
 #include "sustained.hpp"
 
 #include <algorithm>
-#include <array>
 #include <atomic>
 #include <cmath>
 #include <cstdio>
@@ -11,6 +10,7 @@
 #include <vector>
 
 #include "data.hpp"
+#include "histogram.hpp"
 #include "process.hpp"
 #include "processor_watch.hpp"
 
@@ -19,32 +19,6 @@ namespace {
 
 constexpr int kThreads = 8;
 constexpr double kInterval = 10;  // seconds
-
-/// Times in microseconds, eight buckets to a doubling.
-class Histogram {
- public:
-  void add(double us) { ++counts_[bucket(us)]; }
-  void add(const Histogram& other) {
-    for (std::size_t i = 0; i < counts_.size(); ++i) counts_[i] += other.counts_[i];
-  }
-  double percentile(double part) const {
-    std::uint64_t total = 0;
-    for (const std::uint64_t count : counts_) total += count;
-    auto left = static_cast<std::uint64_t>(static_cast<double>(total) * part);
-    for (std::size_t i = 0; i < counts_.size(); ++i) {
-      if (left < counts_[i]) return std::exp2(static_cast<double>(i) / 8) / 16;
-      left -= counts_[i];
-    }
-    return 0;
-  }
-
- private:
-  std::size_t bucket(double us) const {
-    const double index = 8 * std::log2(std::max(us, 1.0 / 16) * 16);
-    return std::min(counts_.size() - 1, static_cast<std::size_t>(index));
-  }
-  std::array<std::uint64_t, 256> counts_{};
-};
 
 /// A time in which no thread finished a put.
 struct Stall {

@@ -12,8 +12,10 @@
 #include <functional>
 #include <random>
 #include <thread>
+#include <utility>
 
 #include "data.hpp"
+#include "histogram.hpp"
 #include "process.hpp"
 #include "sustained.hpp"
 
@@ -145,7 +147,7 @@ class Runner {
     }
   }
 
-  /// One reader, and one writer at a fixed 20,000 puts a second.
+  /// One reader, and one writer at a fixed 20,000 puts a second, for a fixed time.
   void read_while_writing(Store& store) {
     if (!wanted("readwhilewriting")) return;
     constexpr double kRate = 20'000;
@@ -169,20 +171,22 @@ class Runner {
     });
     std::mt19937_64 random(config_.seed + 9);
     std::string buffer;
-    std::vector<float> latencies;
-    latencies.reserve(config_.reads / 2);
-    timed("readwhilewriting", config_.reads / 2, 1, [&](int, std::uint64_t) {
-      const double start = now_s();
+    Histogram latencies;
+    const double cpu = cpu_s();
+    const double begin = now_s();
+    const double end = begin + static_cast<double>(config_.mixed_seconds);
+    double now = begin;
+    while (now < end) {
       store.get(Key(random() % config_.entries), buffer);
-      latencies.push_back(static_cast<float>((now_s() - start) * 1e6));
-    });
+      const double before = std::exchange(now, now_s());
+      latencies.add((now - before) * 1e6);
+    }
+    const auto done = static_cast<double>(latencies.count());
+    results_.push_back({"readwhilewriting", done / (now - begin), (cpu_s() - cpu) * 1e6 / done, latencies.percentile(0.99), 0});
     stop = true;
     writer.join();
     // An engine whose writer falls behind would read faster for it.
     if (achieved < 0.95 * kRate) fail("readwhilewriting: only " + std::to_string(achieved) + " writes a second");
-    std::nth_element(latencies.begin(), latencies.begin() + static_cast<std::ptrdiff_t>(latencies.size() * 99 / 100),
-                     latencies.end());
-    results_.back().p99_us = static_cast<double>(latencies[latencies.size() * 99 / 100]);
   }
 
   void read_workloads() {

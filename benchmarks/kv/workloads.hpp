@@ -14,6 +14,7 @@ struct WorkloadConfig {
   std::uint64_t sync_puts = 4'000;  ///< per thread count in fillsync
   std::uint64_t reads = 1'000'000;
   std::uint64_t scans = 100'000;
+  std::uint64_t mixed_seconds = 30;  ///< of readwhilewriting: as many writes for every engine, and a flush among them
   std::uint64_t sustained_seconds = 600;
   std::uint64_t seed = 1;
 };
