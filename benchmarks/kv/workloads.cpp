@@ -10,6 +10,7 @@
 #include <atomic>
 #include <filesystem>
 #include <functional>
+#include <iostream>
 #include <random>
 #include <thread>
 #include <utility>
@@ -181,12 +182,16 @@ class Runner {
       const double before = std::exchange(now, now_s());
       latencies.add((now - before) * 1e6);
     }
-    const auto done = static_cast<double>(latencies.count());
-    results_.push_back({"readwhilewriting", done / (now - begin), (cpu_s() - cpu) * 1e6 / done, latencies.percentile(0.99), 0});
+    const double cpu_used = cpu_s() - cpu;
     stop = true;
     writer.join();
     // An engine whose writer falls behind would read faster for it.
-    if (achieved < 0.95 * kRate) fail("readwhilewriting: only " + std::to_string(achieved) + " writes a second");
+    if (achieved < 0.95 * kRate) {
+      std::cerr << "bench_kv: " << engine_ << " has no result of readwhilewriting: it put only " << achieved << " a second\n";
+      return;
+    }
+    const auto done = static_cast<double>(latencies.count());
+    results_.push_back({"readwhilewriting", done / (now - begin), cpu_used * 1e6 / done, latencies.percentile(0.99), 0});
   }
 
   void read_workloads() {
