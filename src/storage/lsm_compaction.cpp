@@ -136,26 +136,26 @@ std::uint64_t LsmEngine::target_table_bytes() const {
   return std::clamp<std::uint64_t>(options_.memtable_bytes, 1 << 20, 64 << 20);
 }
 
-/// Compacts the range of one level on the caller's thread; false when there is nothing (more) to do in it. `written_since`:
-/// number of the first table that the whole call may have made.
-Result<bool> LsmEngine::compact_level_range(int level, const KeyRange& range, std::uint64_t written_since) {
+/// Compacts the next part of the range of one level on the caller's thread. Returns the key to go on with; none when there was
+/// nothing (more) to do in it. `written_since`: number of the first table that the whole call may have made.
+Result<std::optional<std::string>> LsmEngine::compact_level_range(int level, const KeyRange& range, std::uint64_t written_since) {
   LDB_TRY(claim_compaction());
   std::optional<CompactionJob> job;
   {
     rt::MutexLock lock(mutex_);
     job = pick_range(level, range, written_since);
   }
-  if (!job) {
-    end_compaction();
-    return false;
+  std::optional<std::string> next;
+  Status status;
+  if (job) {
+    if (level > 0) next = job->inputs.back()->meta.end();
+    status = compact_tables(*job);
+    job.reset();
+    remove_obsolete_files();
   }
-  const bool may_be_more = job->output_level == job->level;
-  const Status status = compact_tables(*job);
-  job.reset();
-  remove_obsolete_files();
   end_compaction();
   LDB_TRY(status);
-  return may_be_more;
+  return next;
 }
 
 std::optional<CompactionJob> LsmEngine::pick_range(int level, const KeyRange& range, std::uint64_t written_since) {
@@ -174,9 +174,10 @@ Status LsmEngine::compact(const KeyRange& range) {
   LDB_TRY(flush());
   const std::uint64_t written_since = next_file_number_.load();
   for (int level = 0; level < kLevels; ++level) {
-    for (bool more = true; more;) {
-      LDB_ASSIGN_OR_RETURN(more, compact_level_range(level, range, written_since));
-    }
+    KeyRange left = range;
+    do {
+      LDB_ASSIGN_OR_RETURN(left.lower, compact_level_range(level, left, written_since));
+    } while (left.lower);
   }
   return {};
 }

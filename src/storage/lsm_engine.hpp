@@ -171,7 +171,7 @@ class LsmEngine final : public StorageEngine {
   Status compact_piece(const Compaction& compaction, KeyPiece& piece);
   std::uint64_t target_table_bytes() const;
   std::optional<CompactionJob> pick_range(int level, const KeyRange& range, std::uint64_t written_since) LDB_REQUIRES(mutex_);
-  Result<bool> compact_level_range(int level, const KeyRange& range, std::uint64_t written_since);
+  Result<std::optional<std::string>> compact_level_range(int level, const KeyRange& range, std::uint64_t written_since);
   /// Makes the edit durable and current. It replaces the `flushed` oldest memtables. After a failure the files of its new tables
   /// are gone, now or when it is certain that no manifest names them.
   Status install(VersionEdit& edit, std::size_t flushed = 0);

@@ -1,4 +1,5 @@
 // What is compacted, and when: the policy, without files.
+#include <algorithm>
 #include <catch2/catch.hpp>
 
 #include "base/random.hpp"
@@ -148,6 +149,40 @@ TEST_CASE("A table whose range nothing overlaps sinks as it is, unless it is fro
     CHECK(job->inputs.size() == 13);
   }
   CHECK(job->below.empty());
+}
+
+TEST_CASE("A range of a level is compacted in jobs of at most twice the base size, one behind the other") {
+  Tree tree;
+  const CompactionPicker picker(kBase, true);
+  const auto key = [](int n) { return "key" + std::to_string(1000 + n); };
+  // Each of forty tables lies on two others, and shares both with its neighbours.
+  for (int i = 0; i < 40; ++i) tree.add(4, key(10 * i), key(10 * i + 9), 64 * kMiB);
+  for (int i = 0; i < 41; ++i) tree.add(5, key(10 * i - 5), key(10 * i + 4), 64 * kMiB);
+  tree.add(5, key(500), key(509), 64 * kMiB);
+  tree.add(4, key(500), key(509), 5 * kBase);  // one that is too big by itself
+  tree.add(4, key(600), key(609), 64 * kMiB);
+  KeyRange range{key(15), key(605)};
+  std::vector<std::uint64_t> seen;
+  int jobs = 0;
+  for (; const auto job = picker.pick_range(tree.version, 4, 5, range, UINT64_MAX); ++jobs) {
+    REQUIRE_FALSE(job->inputs.empty());
+    std::uint64_t bytes = 0;
+    for (const TablePtr& table : job->inputs) seen.push_back(table->meta.number), bytes += table->meta.file_size;
+    for (const TablePtr& table : job->below) bytes += table->meta.file_size;
+    CHECK((bytes <= 2 * kBase || job->inputs.size() == 1));
+    for (const TablePtr& table : tree.version.levels[5]) {
+      const bool overlaps =
+          table->meta.largest >= job->inputs.front()->meta.smallest && table->meta.smallest <= job->inputs.back()->meta.largest;
+      CHECK(overlaps == (std::find(job->below.begin(), job->below.end(), table) != job->below.end()));
+    }
+    range.lower = job->inputs.back()->meta.end();
+    REQUIRE(jobs < 100);
+  }
+  CHECK(jobs == 8);
+  std::vector<std::uint64_t> expected;
+  for (const TablePtr& table : tree.version.levels[4])
+    if (table->meta.largest >= key(15)) expected.push_back(table->meta.number);
+  CHECK(seen == expected);
 }
 
 TEST_CASE("Nothing is picked whose tables are being compacted") {

@@ -20,6 +20,22 @@ void add_below(const Version& version, CompactionJob& job) {
   job.below = version.overlapping(job.output_level, lower, upper);
 }
 
+/// How many of the inputs, at least one, come to at most `bytes` with what they overlap.
+std::size_t fitting(const Version& version, int output_level, const std::vector<TablePtr>& inputs, std::uint64_t bytes) {
+  std::uint64_t total = 0;
+  std::uint64_t last_below = 0;  // counted once where neighbours share it
+  for (std::size_t n = 0; n < inputs.size(); ++n) {
+    const TableMeta& meta = inputs[n]->meta;
+    total += meta.file_size;
+    for (const TablePtr& table : version.overlapping(output_level, &meta.smallest, &meta.largest)) {
+      if (table->meta.number != last_below) total += table->meta.file_size;
+      last_below = table->meta.number;
+    }
+    if (n > 0 && total > bytes) return n;
+  }
+  return inputs.size();
+}
+
 }  // namespace
 
 CompactionPicker::Shape CompactionPicker::shape(const Version& version) const {
@@ -150,7 +166,11 @@ std::optional<CompactionJob> CompactionPicker::pick_range(const Version& version
     if (job.inputs.size() > 1) job.inputs.resize(1);
   }
   if (job.inputs.empty()) return std::nullopt;
-  if (level == 0) job.inputs = version.levels[0];  // older tables must not stay above newer data
+  if (level == 0) {
+    job.inputs = version.levels[0];  // older tables must not stay above newer data
+  } else {
+    job.inputs.resize(fitting(version, output_level, job.inputs, kRangeBases * base_bytes_));
+  }
   add_below(version, job);
   return job;
 }

@@ -30,6 +30,7 @@ class CompactionPicker {
   static constexpr std::size_t kLevel0Trigger = 4;  // runs
   static constexpr std::size_t kLevel0Most = 8;     ///< compacted also where that rewrites more than it adds
   static constexpr std::uint64_t kFanOut = 10;
+  static constexpr std::uint64_t kRangeBases = 2;  ///< base sizes that a job of pick_range() comes to
 
   CompactionPicker(std::uint64_t base_bytes, bool compress) : base_bytes_(base_bytes), compress_(compress) {}
 
@@ -41,8 +42,9 @@ class CompactionPicker {
   /// Above 1 the level wants a compaction.
   double score(const Version& version, int level) const;
   std::optional<CompactionJob> pick(const Version& version);
-  /// Compacts a range of a level into another. The same one: the next of its tables to rewrite in place, those numbered
-  /// `written_since` or higher left out.
+  /// The next job of compacting a range of a level into another; of the same one: of rewriting its tables in place, those
+  /// numbered `written_since` or higher left out. All of level 0 is one job, in other levels a job is about as big as one of
+  /// level 0, so that what is due meanwhile does not wait for long; go on with the range behind its last input.
   std::optional<CompactionJob> pick_range(const Version& version, int level, int output_level, const KeyRange& range,
                                           std::uint64_t written_since) const;
 

@@ -20,6 +20,8 @@ struct TableMeta {
   std::uint64_t max_sequence = 0;
 
   bool ends_before(std::string_view key) const { return largest_exclusive ? key >= largest : key > largest; }
+  /// The least key that it ends before.
+  std::string end() const { return largest_exclusive ? largest : largest + '\0'; }
   bool starts_after(std::string_view key) const { return key < smallest; }
 };
 
