@@ -17,4 +17,10 @@ Status check_batch(const WriteBatch& batch) {
   return {};
 }
 
+Status check_queue(std::size_t queued) {
+  if (queued < kMaxQueuedWrites) return {};
+  return Status(StatusCode::kResourceExhausted,
+                std::to_string(queued) + " submitted writes wait for nobody; wait() for them before more are submitted");
+}
+
 }  // namespace ldb::storage

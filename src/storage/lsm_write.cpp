@@ -42,6 +42,7 @@ Result<std::unique_ptr<StorageEngine::PendingWrite>> LsmEngine::submit(WriteBatc
   auto write = std::make_unique<LsmWrite>(*this);
   LDB_TRY(prepare(*write, std::move(batch), sync));
   rt::MutexLock lock(queue_mutex_);
+  LDB_TRY(check_queue(queue_size_));
   LDB_TRY(enqueue(*write));
   return std::unique_ptr<PendingWrite>(std::move(write));
 }

@@ -13,6 +13,7 @@ namespace ldb {
 namespace {
 
 using storage::check_batch;
+using storage::check_queue;
 using storage::operation_count;
 
 constexpr std::uint64_t kMaxLogBytes = 1ULL << 30;
@@ -75,6 +76,7 @@ class MemoryEngine final : public StorageEngine {
     write->batch = std::move(batch);
     rt::MutexLock lock(queue_mutex_);
     if (closed_.load()) return closed();
+    LDB_TRY(check_queue(queue_.size()));
     write->first_sequence = next_sequence_;
     next_sequence_ += operation_count(write->batch);
     write->last_sequence = next_sequence_ - 1;

@@ -106,6 +106,28 @@ TEST_CASE("submit fixes the order, and a later wait makes the earlier write visi
   CHECK(get(*engine, "k") == "second");
 }
 
+TEST_CASE("Writes that nobody waits for are refused when there are too many, and the others are there all the same") {
+  TestEngine engine(any_engine());
+  std::vector<std::unique_ptr<StorageEngine::PendingWrite>> pending;
+  Status refused;
+  while (refused && pending.size() < 100'000) {
+    WriteBatch batch;
+    batch.put("key" + std::to_string(pending.size()), "v");
+    auto submitted = engine->submit(std::move(batch), SyncPolicy::kNone);
+    refused = submitted.error();
+    if (submitted) pending.push_back(std::move(*submitted));
+  }
+  CHECK(refused.code() == StatusCode::kResourceExhausted);
+  CHECK(pending.size() == 65'536);
+  REQUIRE(engine->wait(std::move(pending.back())));
+  pending.pop_back();
+  CHECK(get(*engine, "key0") == "v");
+  CHECK(get(*engine, "key65535") == "v");
+  CHECK(get(*engine, "key65536") == "<none>");
+  put(*engine, "key65536", "v");
+  for (auto& write : pending) REQUIRE(engine->wait(std::move(write)));
+}
+
 TEST_CASE("A write whose owner forgot to wait is applied in its place all the same") {
   TestEngine engine(any_engine());
   {

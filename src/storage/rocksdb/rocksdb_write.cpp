@@ -13,7 +13,6 @@ namespace {
 
 constexpr std::size_t kMaxGroupBytes = 1 << 20;
 constexpr std::size_t kMaxGroupWrites = 1024;
-constexpr std::size_t kMaxQueued = 1 << 16;
 constexpr int kMaxIngestAttempts = 100;
 
 struct RocksDbPending final : StorageEngine::PendingWrite {
@@ -56,10 +55,7 @@ Result<std::unique_ptr<StorageEngine::PendingWrite>> RocksDbEngine::submit(Write
   rt::MutexLock lock(queue_mutex_);
   LDB_TRY(usable());
   LDB_TRY(failed_);
-  if (queue_.size() >= kMaxQueued) {
-    return Status(StatusCode::kResourceExhausted,
-                  "more than " + std::to_string(kMaxQueued) + " submitted writes wait for nobody");
-  }
+  LDB_TRY(check_queue(queue_.size()));
   write->first_sequence = next_sequence_;
   next_sequence_ += operation_count(write->batch);
   write->last_sequence = next_sequence_ - 1;
