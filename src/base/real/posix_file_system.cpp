@@ -57,6 +57,14 @@ Result<Descriptor> open_file(const std::string& path, int flags, std::string_vie
   return Descriptor(fd);
 }
 
+/// 0 or an error number.
+int fsync_directory(const std::string& path) {
+  const int fd = retry([&] { return ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); });
+  if (fd < 0) return errno;
+  const Descriptor closed_at_the_end(fd);
+  return retry([&] { return ::fsync(fd); }) == 0 ? 0 : errno;
+}
+
 Result<std::uint64_t> descriptor_size(int fd, const std::string& path) {
   struct stat info;
   if (::fstat(fd, &info) != 0) return io_error(errno, "stat", path);
@@ -275,9 +283,11 @@ class PosixFileSystem final : public FileSystem {
     if (errno == EEXIST) {
       struct stat info;
       if (::stat(wanted.c_str(), &info) != 0 || !S_ISDIR(info.st_mode)) return io_error(ENOTDIR, "create directory", path);
-      // Whoever made it may have ended before its name was durable. In a parent that may not be read nobody here made it.
-      if (::access(parent_path(wanted).c_str(), R_OK) != 0) return {};
-      return sync_directory(parent_path(wanted));
+      // Whoever made it may have ended before its name was durable. Where a directory cannot be read or synced nobody here made
+      // it.
+      const int error = fsync_directory(parent_path(wanted));
+      if (error == 0 || error == EACCES || error == EINVAL || error == EROFS || error == ENOTSUP) return {};
+      return io_error(error, "sync directory", parent_path(wanted));
     }
     if (errno != ENOENT || wanted == "." || wanted == "/") return io_error(errno, "create directory", path);
     LDB_TRY(create_directory(parent_path(wanted)));
@@ -286,9 +296,8 @@ class PosixFileSystem final : public FileSystem {
   }
 
   Status sync_directory(const std::string& path) override {
-    LDB_ASSIGN_OR_RETURN(const Descriptor fd, open_file(path, O_RDONLY | O_DIRECTORY, "open directory"));
-    if (retry([&] { return ::fsync(fd.get()); }) != 0) return io_error(errno, "sync directory", path);
-    return {};
+    const int error = fsync_directory(path);
+    return error == 0 ? Status() : io_error(error, "sync directory", path);
   }
 
   Result<std::vector<std::string>> list(const std::string& directory) override {
