@@ -67,19 +67,16 @@ void LsmEngine::schedule() {
   const bool may_retry = (flush_failure_ && compaction_failure_ && upkeep_failure_) || rt::monotonic_ns() >= retry_at_ns_;
   const auto state = read_state();
   if (!flush_running_ && !state->immutables.empty() && (flush_failure_ || may_retry)) {
-    flush_running_ = submit_task(TaskPriority::kHigh, &LsmEngine::run_flush);
-    if (flush_running_) {
-      ++flushes_begun_;
-      flush_waits_since_ns_ = rt::monotonic_ns();
-    }
+    if (!flush_asked_since_ns_) flush_asked_since_ns_ = rt::monotonic_ns();
+    if (!flush_queued_) flush_queued_ = submit_task(TaskPriority::kHigh, &LsmEngine::run_flush);
   }
   if (!upkeep_running_ && upkeep_wanted_ && (upkeep_failure_ || may_retry)) {
     upkeep_running_ = submit_task(TaskPriority::kHigh, &LsmEngine::run_upkeep);
   }
-  if (!compaction_running_ && compaction_claims_ == 0 && (compaction_failure_ || may_retry)) {
+  if (turns_.background_may_begin() && (compaction_failure_ || may_retry)) {
     for (int level = 0; level < kLevels - 1; ++level) {
       if (picker_.score(*state->version, level) < 1) continue;
-      compaction_running_ = submit_task(TaskPriority::kLow, &LsmEngine::run_compaction);
+      if (submit_task(TaskPriority::kLow, &LsmEngine::run_compaction)) turns_.begin_background();
       break;
     }
   }
@@ -213,6 +210,10 @@ struct LsmEngine::Flush {
 };
 
 void LsmEngine::run_flush() {
+  {
+    rt::MutexLock lock(mutex_);
+    flush_queued_ = false;
+  }
   if (take_flush(0)) flush_now();
   rt::MutexLock lock(mutex_);
   task_done();
@@ -220,8 +221,10 @@ void LsmEngine::run_flush() {
 
 bool LsmEngine::take_flush(std::int64_t patience_ns) {
   rt::MutexLock lock(mutex_);
-  if (!flush_waits_since_ns_ || rt::monotonic_ns() < *flush_waits_since_ns_ + patience_ns) return false;
-  flush_waits_since_ns_ = std::nullopt;
+  if (!flush_asked_since_ns_ || rt::monotonic_ns() < *flush_asked_since_ns_ + patience_ns) return false;
+  flush_asked_since_ns_ = std::nullopt;
+  flush_running_ = true;
+  ++flushes_begun_;
   return true;
 }
 

@@ -8,6 +8,8 @@
 namespace ldb::storage {
 namespace {
 
+constexpr int kMostMoves = 64;  // in one turn of the background
+
 std::uint64_t bytes_of(const std::vector<TablePtr>& tables) {
   std::uint64_t total = 0;
   for (const TablePtr& table : tables) total += table->meta.file_size;
@@ -23,26 +25,37 @@ void set_busy(const CompactionJob& job, bool busy) {
 }  // namespace
 
 void LsmEngine::run_compaction() {
+  // Tables that just sink are no work, so they do not use up its turn.
+  for (int moves = 0; moves < kMostMoves && compact_once(); ++moves) {
+  }
+  remove_obsolete_files();
+  trim_free_blocks();
+  rt::MutexLock lock(mutex_);
+  turns_.end_background();
+  task_done();
+}
+
+/// One job of what is due; true when it was no work.
+bool LsmEngine::compact_once() {
   std::optional<CompactionJob> job;
   {
     rt::MutexLock lock(mutex_);
     if (!stopping_) job = picker_.pick(*read_state()->version);
-    if (job) set_busy(*job, true);
+    if (!job) {
+      compaction_failure_ = Status();
+      return false;
+    }
+    set_busy(*job, true);
   }
-  Status status;
-  if (job) status = compact_tables(*job);
-  {
-    rt::MutexLock lock(mutex_);
-    if (job) set_busy(*job, false);
-    if (status.code() != StatusCode::kAborted)
-      note_failure(compaction_failure_, status, "compaction failed; it will be tried again");
-  }
-  job.reset();  // its tables may be the last users
-  remove_obsolete_files();
-  trim_free_blocks();
+  const Status status = compact_tables(*job);
   rt::MutexLock lock(mutex_);
-  compaction_running_ = false;
-  task_done();
+  set_busy(*job, false);
+  if (status.code() != StatusCode::kAborted)
+    note_failure(compaction_failure_, status, "compaction failed; it will be tried again");
+  const bool moved = status && job->move;
+  lock.unlock();
+  job.reset();  // its tables may be the last users
+  return moved;
 }
 
 Status LsmEngine::compact_tables(const CompactionJob& job) {

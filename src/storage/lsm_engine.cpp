@@ -211,11 +211,12 @@ Result<std::unique_ptr<ChangeReader>> LsmEngine::changes(LogPosition from) {
 void LsmEngine::set_collection_policy(const CollectionPolicy* policy) {
   rt::MutexLock lock(mutex_);
   // A compaction under way may still hold the old one.
-  ++compaction_claims_;
-  while (compaction_running_) changed_.wait(mutex_);
-  --compaction_claims_;
+  const std::uint64_t ticket = turns_.stand_in_line();
+  while (!turns_.may_begin(ticket)) changed_.wait(mutex_);
+  turns_.leave(ticket);
   policy_ = policy;
   schedule();
+  changed_.notify_all();
 }
 
 std::uint64_t LsmEngine::approximate_size(const KeyRange& range) {

@@ -17,6 +17,7 @@
 #include "storage/cache/block_cache.hpp"
 #include "storage/cache/table_cache.hpp"
 #include "storage/compaction/compaction_picker.hpp"
+#include "storage/compaction/compaction_turns.hpp"
 #include "storage/compaction/piecewise_job.hpp"
 #include "storage/compaction/rate_limiter.hpp"
 #include "storage/manifest/manifest.hpp"
@@ -149,7 +150,7 @@ class LsmEngine final : public StorageEngine {
   Status begin_task();
   void task_done() LDB_REQUIRES(mutex_);
   void run_flush();
-  /// Takes the flush that waits for a thread, if there is one and has been for so long: the caller is to run it.
+  /// Takes the flush that was asked for so long ago, if there is one: the caller is to run it.
   bool take_flush(std::int64_t patience_ns);
   void flush_now();
   /// For compactions, now and then: when these hold all threads, or sleep on them, writers would wait for their end.
@@ -158,6 +159,7 @@ class LsmEngine final : public StorageEngine {
   /// have been full then) makes nobody wait: it is tried again now.
   Status failure_since(std::uint64_t begun) LDB_REQUIRES(mutex_);
   void run_compaction();
+  bool compact_once();
   void trim_free_blocks();
   void run_upkeep();
   struct Flush;
@@ -205,7 +207,7 @@ class LsmEngine final : public StorageEngine {
   Status lead_alone(std::uint64_t sequence, const std::function<Status()>& work);
   void commit_detached(LsmWrite* head);
   Status flush_overlapping(std::string_view lower, std::string_view upper);
-  /// The caller compacts, or keeps the levels as they are, until end_compaction(). Goes before compactions of the background.
+  /// The caller compacts, or keeps the levels as they are, until end_compaction().
   Status claim_compaction();
   void end_compaction();
 
@@ -299,10 +301,10 @@ class LsmEngine final : public StorageEngine {
   rt::CondVar changed_;  // background work was done, or failed
   bool stopping_ LDB_GUARDED_BY(mutex_) = false;
   unsigned tasks_ LDB_GUARDED_BY(mutex_) = 0;
-  bool flush_running_ LDB_GUARDED_BY(mutex_) = false;                        // or asked for
-  std::optional<std::int64_t> flush_waits_since_ns_ LDB_GUARDED_BY(mutex_);  // none: nobody needs to take it
-  bool compaction_running_ LDB_GUARDED_BY(mutex_) = false;
-  unsigned compaction_claims_ LDB_GUARDED_BY(mutex_) = 0;  // who waits for the one that is running; the background begins none
+  std::optional<std::int64_t> flush_asked_since_ns_ LDB_GUARDED_BY(mutex_);  // none: taken, or not wanted
+  bool flush_queued_ LDB_GUARDED_BY(mutex_) = false;                         // a task for it waits for a thread
+  bool flush_running_ LDB_GUARDED_BY(mutex_) = false;
+  CompactionTurns turns_ LDB_GUARDED_BY(mutex_);
   bool upkeep_running_ LDB_GUARDED_BY(mutex_) = false;
   bool upkeep_wanted_ LDB_GUARDED_BY(mutex_) = false;
   Status flush_failure_ LDB_GUARDED_BY(mutex_);

@@ -203,19 +203,23 @@ Status LsmEngine::flush_overlapping(std::string_view lower, std::string_view upp
 
 Status LsmEngine::claim_compaction() {
   rt::MutexLock lock(mutex_);
-  ++compaction_claims_;
-  while (compaction_running_ && usable()) changed_.wait_until(mutex_, rt::monotonic_ns() + 10 * rt::kMillisecond);
-  --compaction_claims_;
-  LDB_TRY(usable());
-  if (stopping_) return Status(StatusCode::kAborted, "storage engine is closed");
-  compaction_running_ = true;
+  const std::uint64_t ticket = turns_.stand_in_line();
+  while (!turns_.may_begin(ticket) && usable()) changed_.wait_until(mutex_, rt::monotonic_ns() + 10 * rt::kMillisecond);
+  Status status = usable();
+  if (status && stopping_) status = Status(StatusCode::kAborted, "storage engine is closed");
+  if (!status) {
+    turns_.leave(ticket);
+    changed_.notify_all();
+    return status;
+  }
+  turns_.begin(ticket);
   ++tasks_;
   return {};
 }
 
 void LsmEngine::end_compaction() {
   rt::MutexLock lock(mutex_);
-  compaction_running_ = false;
+  turns_.end();
   task_done();
 }
 

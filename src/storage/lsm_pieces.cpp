@@ -27,6 +27,7 @@ Status LsmEngine::write_pieces(TaskPriority priority, const std::vector<std::str
 /// Asks for help with all pieces but one. Threads that are busy elsewhere come too late, and that is all right.
 void LsmEngine::lend_threads(TaskPriority priority, const std::shared_ptr<PiecewiseJob>& job) {
   rt::MutexLock lock(mutex_);
+  if (priority == TaskPriority::kHigh && flush_queued_) return;  // not even this flush found a thread
   for (std::size_t i = 1; i < job->size() && !stopping_; ++i) {
     const bool taken = executor_->submit(priority, [this, job] {
       job->help();

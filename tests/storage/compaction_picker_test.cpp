@@ -4,6 +4,7 @@
 
 #include "base/random.hpp"
 #include "storage/compaction/compaction_picker.hpp"
+#include "storage/compaction/compaction_turns.hpp"
 
 namespace ldb::storage {
 namespace {
@@ -185,6 +186,17 @@ TEST_CASE("A range of a level is compacted in jobs of at most twice the base siz
   CHECK(seen == expected);
 }
 
+TEST_CASE("The end of a table is the least key that it ends before") {
+  TableMeta meta;
+  meta.largest = "key";
+  for (const bool exclusive : {false, true}) {
+    meta.largest_exclusive = exclusive;
+    CHECK(meta.ends_before(meta.end()));
+    CHECK(meta.ends_before("key") == exclusive);
+    CHECK(meta.end() == (exclusive ? "key" : std::string("key\0", 4)));
+  }
+}
+
 TEST_CASE("Nothing is picked whose tables are being compacted") {
   Tree tree;
   CompactionPicker picker(kBase, true);
@@ -213,6 +225,39 @@ TEST_CASE("The tree grows upwards from its deepest level, a tenth a level, down 
   CHECK(job->level == kLevels - 2);
   CHECK(job->output_level == kLevels - 1);
   CHECK(job->inputs.size() == 1);
+}
+
+TEST_CASE("Callers compact in the order in which they asked, and the background gets a turn after each of them") {
+  CompactionTurns turns;
+  CHECK(turns.background_may_begin());
+  turns.begin_background();
+  CHECK_FALSE(turns.background_may_begin());
+  const std::uint64_t a = turns.stand_in_line();
+  const std::uint64_t b = turns.stand_in_line();
+  CHECK_FALSE(turns.may_begin(a));
+  turns.end_background();
+  CHECK_FALSE(turns.background_may_begin());  // it would never end
+  CHECK(turns.may_begin(a));
+  CHECK_FALSE(turns.may_begin(b));
+  turns.begin(a);
+  CHECK_FALSE(turns.may_begin(b));
+  CHECK_FALSE(turns.background_may_begin());
+  turns.end();
+  const std::uint64_t a_again = turns.stand_in_line();
+  CHECK_FALSE(turns.may_begin(a_again));
+  SECTION("something is due") {
+    CHECK(turns.background_may_begin());
+    turns.begin_background();
+    CHECK_FALSE(turns.may_begin(b));
+    turns.end_background();
+    CHECK_FALSE(turns.background_may_begin());
+  }
+  SECTION("nothing is due") {}
+  CHECK(turns.may_begin(b));
+  SECTION("the next one goes away") {
+    turns.leave(b);
+    CHECK(turns.may_begin(a_again));
+  }
 }
 
 }  // namespace ldb::storage

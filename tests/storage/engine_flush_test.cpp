@@ -1,6 +1,7 @@
 // A flush in pieces: a memtable cut by keys, its parts written side by side.
 #include "base/random.hpp"
 #include "base/rt/rt.hpp"
+#include "ldb/engine_listener.hpp"
 #include "storage/engine_fixture.hpp"
 #include "storage/manual_executor.hpp"
 
@@ -301,4 +302,39 @@ TEST_CASE("A change reader that begins at the synced end goes on, also when that
   options.executor = nullptr;
   engine = open_lsm_engine("db", options).value();
   CHECK(read_changes(*engine, end) == seen);
+}
+
+TEST_CASE("A flush comes to its end while a compaction holds the only thread") {
+  struct Listener final : EngineListener {
+    void on_event(const EngineEvent& event) override {
+      if (event.kind == EngineEventKind::kCompactionBegun) begun.fetch_add(1);
+      if (event.kind == EngineEventKind::kCompactionFinished) finished.fetch_add(1);
+    }
+    rt::Atomic<int> begun{0};
+    rt::Atomic<int> finished{0};
+  } listener;
+  FaultyFileSystem fs(1);
+  EngineOptions options;
+  options.file_system = &fs;
+  options.listener = &listener;
+  options.background_threads = 1;
+  options.memtable_bytes = 4 << 20;
+  auto engine = open_lsm_engine("db", options).value();
+  Random random(1);
+  bool seen = false;
+  for (int attempt = 0; attempt < 20 && !seen; ++attempt) {
+    // Enough for a compaction that takes many times as long as the flush of one key.
+    const int before = listener.begun.load();
+    while (listener.begun.load() == before) {
+      std::string value(1000, ' ');
+      for (char& c : value) c = static_cast<char>(random.below(256));
+      put(*engine, "key" + std::to_string(random.below(1'000'000)), value, SyncPolicy::kOs);
+    }
+    const int finished = listener.finished.load();
+    put(*engine, "one more", "v", SyncPolicy::kOs);
+    REQUIRE(engine->flush());
+    seen = listener.begun.load() == finished + 1 && listener.finished.load() == finished;
+  }
+  CHECK(seen);
+  REQUIRE(engine->close());
 }

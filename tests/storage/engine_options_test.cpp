@@ -323,7 +323,7 @@ int number_of(const std::string& commit) { return std::stoi(commit.substr(commit
 
 }  // namespace
 
-TEST_CASE("A memtable is filled although it takes many segments of the log, and a small one is not kept for long") {
+TEST_CASE("A memtable is filled although it takes many segments of the log") {
   FaultyFileSystem fs(1);
   EngineOptions options = small_options(fs);
   options.log_segment_bytes = 16 << 10;
