@@ -120,6 +120,7 @@ class StorageEngine {
   };
   /// Puts the batch in line behind all batches submitted before. Cheap: no I/O, never stalls (see throttle()). Every submitted
   /// write must be passed to wait(), by any thread; a write becomes visible only once somebody waits for it or for a later one.
+  /// kResourceExhausted while 65,536 writes wait for nobody.
   virtual Result<std::unique_ptr<PendingWrite>> submit(WriteBatch batch, SyncPolicy sync) = 0;
   /// The batch's last sequence. kOutcomeUnknown when the log failed while it was being written: the engine then refuses writes
   /// until reopened, and after reopening the batch is there as a whole or not at all.
@@ -156,7 +157,7 @@ class StorageEngine {
   /// Borrowed; must outlive the engine or be cleared.
   virtual void set_collection_policy(const CollectionPolicy* policy) = 0;
   virtual Status flush() = 0;
-  /// Compacts a whole range down, dropping what can be dropped.
+  /// Compacts a whole range down, dropping what can be dropped. On the caller's thread; what is due besides gets its turn.
   virtual Status compact(const KeyRange& range) = 0;
 
   /// Puts a sorted run into the engine past the log: for bulk loads. All of it becomes visible at once, at the sequence returned,
