@@ -7,10 +7,10 @@
 #include "base/random.hpp"
 #include "base/rt/rt.hpp"
 #include "ldb/bulk_load.hpp"
-#include "ldb/engine_listener.hpp"
 #include "ldb/executor.hpp"
 #include "ldb/sim.hpp"
 #include "ldb/storage_engine.hpp"
+#include "support/compaction_watch.hpp"
 
 namespace ldb::sim {
 namespace {
@@ -117,17 +117,10 @@ Status put(StorageEngine& engine, int i) {
 }  // namespace
 
 TEST_CASE("Closing does not wait for a compaction that is slowed") {
-  struct Listener final : EngineListener {
-    void on_event(const EngineEvent& event) override {
-      if (event.kind == EngineEventKind::kCompactionBegun) begun.store(true);
-      if (event.kind == EngineEventKind::kCompactionFinished) finished.store(true);
-    }
-    rt::Atomic<bool> begun{false};
-    rt::Atomic<bool> finished{false};
-  } listener;
+  test::CompactionWatch compactions;
   EngineOptions wanted;
   wanted.compaction_bytes_per_second = 1;
-  wanted.listener = &listener;
+  wanted.listener = &compactions;
   with_small_engine(wanted, [&](World& world, StorageEngine& engine) {
     for (int i = 0; i < 3000; ++i) {
       const Status status = put(engine, i);
@@ -135,27 +128,20 @@ TEST_CASE("Closing does not wait for a compaction that is slowed") {
       if (i % 100 == 99) world.check(engine.flush().is_ok(), "flush");
     }
     world.sleep_ns(10 * rt::kSecond);
-    world.check(listener.begun.load() && !listener.finished.load(), "a compaction is under way");
+    world.check(compactions.begun.load() > 0 && compactions.finished.load() == 0, "a compaction is under way");
     const std::int64_t start = world.now_ns();
     world.check(engine.close().is_ok(), "close");
     world.check(world.now_ns() - start < rt::kSecond, "closed at once");
-    world.check(listener.finished.load(), "the compaction gave up");
+    world.check(compactions.finished.load() == 1, "the compaction gave up");
   });
 }
 
 TEST_CASE("Writers and flushes do not wait for the end of a compaction that holds every thread") {
-  struct Listener final : EngineListener {
-    void on_event(const EngineEvent& event) override {
-      if (event.kind == EngineEventKind::kCompactionBegun) begun.fetch_add(1);
-      if (event.kind == EngineEventKind::kCompactionFinished) finished.fetch_add(1);
-    }
-    rt::Atomic<int> begun{0};
-    rt::Atomic<int> finished{0};
-  } listener;
+  test::CompactionWatch compactions;
   EngineOptions wanted;
   wanted.compaction_bytes_per_second = 16 << 10;
   wanted.compression_level = 0;
-  wanted.listener = &listener;
+  wanted.listener = &compactions;
   wanted.background_threads = GENERATE(1u, 2u);  // a compaction of more than a megabyte is two pieces
   CAPTURE(wanted.background_threads);
   const auto work = [&](World& world, StorageEngine& engine) {
@@ -164,15 +150,15 @@ TEST_CASE("Writers and flushes do not wait for the end of a compaction that hold
       for (int end = i + puts; i < end; ++i) world.check(put(engine, i).is_ok(), "put");
       world.check(engine.flush().is_ok(), "flush");
     };
-    while (listener.begun.load() == 0) flush_more(400);
+    while (compactions.begun.load() == 0) flush_more(400);
     world.sleep_ns(10 * rt::kSecond);
-    world.check(listener.begun.load() == 1 && listener.finished.load() == 0, "a compaction is under way");
+    world.check(compactions.begun.load() == 1 && compactions.finished.load() == 0, "a compaction is under way");
     for (int round = 0; round < 10; ++round) {
       const std::int64_t start = world.now_ns();
       flush_more(40);
       world.check(world.now_ns() - start < rt::kSecond / 2, "waited " + std::to_string(world.now_ns() - start) + " ns");
     }
-    world.check(listener.begun.load() == 1 && listener.finished.load() == 0, "it still is");
+    world.check(compactions.begun.load() == 1 && compactions.finished.load() == 0, "it still is");
     world.check(engine.close().is_ok(), "close");
   };
   with_small_engine(wanted, work, 1 << 20);

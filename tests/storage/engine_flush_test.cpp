@@ -1,9 +1,9 @@
 // A flush in pieces: a memtable cut by keys, its parts written side by side.
 #include "base/random.hpp"
 #include "base/rt/rt.hpp"
-#include "ldb/engine_listener.hpp"
 #include "storage/engine_fixture.hpp"
 #include "storage/manual_executor.hpp"
+#include "support/compaction_watch.hpp"
 
 using namespace ldb;
 using namespace ldb::test;
@@ -305,18 +305,11 @@ TEST_CASE("A change reader that begins at the synced end goes on, also when that
 }
 
 TEST_CASE("A flush comes to its end while a compaction holds the only thread") {
-  struct Listener final : EngineListener {
-    void on_event(const EngineEvent& event) override {
-      if (event.kind == EngineEventKind::kCompactionBegun) begun.fetch_add(1);
-      if (event.kind == EngineEventKind::kCompactionFinished) finished.fetch_add(1);
-    }
-    rt::Atomic<int> begun{0};
-    rt::Atomic<int> finished{0};
-  } listener;
+  CompactionWatch compactions;
   FaultyFileSystem fs(1);
   EngineOptions options;
   options.file_system = &fs;
-  options.listener = &listener;
+  options.listener = &compactions;
   options.background_threads = 1;
   options.memtable_bytes = 4 << 20;
   auto engine = open_lsm_engine("db", options).value();
@@ -324,16 +317,16 @@ TEST_CASE("A flush comes to its end while a compaction holds the only thread") {
   bool seen = false;
   for (int attempt = 0; attempt < 20 && !seen; ++attempt) {
     // Enough for a compaction that takes many times as long as the flush of one key.
-    const int before = listener.begun.load();
-    while (listener.begun.load() == before) {
+    const int before = compactions.begun.load();
+    while (compactions.begun.load() == before) {
       std::string value(1000, ' ');
       for (char& c : value) c = static_cast<char>(random.below(256));
       put(*engine, "key" + std::to_string(random.below(1'000'000)), value, SyncPolicy::kOs);
     }
-    const int finished = listener.finished.load();
+    const int finished = compactions.finished.load();
     put(*engine, "one more", "v", SyncPolicy::kOs);
     REQUIRE(engine->flush());
-    seen = listener.begun.load() == finished + 1 && listener.finished.load() == finished;
+    seen = compactions.begun.load() == finished + 1 && compactions.finished.load() == finished;
   }
   CHECK(seen);
   REQUIRE(engine->close());
