@@ -1,5 +1,5 @@
 // Is ldb's storage engine faster than what a user would pick instead? Runs the same workloads on ldb, ldb through a node, RocksDB
-// (two settings), LevelDB and LMDB, each in a process of its own, rounds interleaved (each begins with another engine); prints
+// (three settings), LevelDB and LMDB, each in a process of its own, rounds interleaved (each begins with another engine); prints
 // one JSON line per (engine, workload) with the median of the rounds, then a table of ratios.
 #include <unistd.h>
 
