@@ -111,17 +111,25 @@ class WriteBatch {
  private:
   void begin(std::uint8_t kind, std::string_view key, std::size_t value_size) {
     if (bytes_.empty()) {
-      bytes_.reserve(kCountBytes + 1 + 10 + key.size() + value_size + 10);
+      bytes_.reserve(kCountBytes + 1 + kMostVarintBytes + key.size() + kMostVarintBytes + value_size);
       bytes_.resize(kCountBytes);
     }
     ++count_;
     longest_key_ = std::max(longest_key_, key.size());
-    bytes_.push_back(static_cast<char>(kind));
-    add_bytes(key);
+    char head[1 + kMostVarintBytes];
+    head[0] = static_cast<char>(kind);
+    bytes_.append(head, static_cast<std::size_t>(store_varint(head + 1, key.size()) - head));
+    bytes_.append(key);
+  }
+  static constexpr std::size_t kMostVarintBytes = 10;
+  static char* store_varint(char* out, std::uint64_t v) {
+    for (; v >= 0x80; v >>= 7) *out++ = static_cast<char>(v | 0x80);
+    *out++ = static_cast<char>(v);
+    return out;
   }
   void add_varint(std::uint64_t v) {
-    for (; v >= 0x80; v >>= 7) bytes_.push_back(static_cast<char>(v | 0x80));
-    bytes_.push_back(static_cast<char>(v));
+    char out[kMostVarintBytes];
+    bytes_.append(out, static_cast<std::size_t>(store_varint(out, v) - out));
   }
   void add_bytes(std::string_view bytes) {
     add_varint(bytes.size());

@@ -1,5 +1,6 @@
 #include "storage/memtable/memtable.hpp"
 
+#include <array>
 #include <utility>
 
 namespace ldb::storage {

@@ -2,10 +2,11 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
+#include <cstddef>
 #include <memory>
 #include <span>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
 #include "base/rt/rt.hpp"
@@ -90,19 +91,24 @@ class MemtableFeed {
   MemtableFeed& operator=(const MemtableFeed&) = delete;
 
   void add(std::string_view key, Tag tag, std::string_view value) {
-    additions_[count_++] = {key, tag, value};
-    if (count_ == additions_.size()) flush();
+    std::construct_at(additions() + count_++, Memtable::Addition{key, tag, value});
+    if (count_ == kMost) flush();
   }
   /// What was added before is in the memtable afterwards.
   void flush() {
-    memtable_.add(std::span(additions_.data(), count_));
+    memtable_.add(std::span(additions(), count_));
     count_ = 0;
   }
 
  private:
+  static constexpr std::size_t kMost = MemtableTree::kMostLeaves;
+  static_assert(std::is_trivially_destructible_v<Memtable::Addition>);
+  Memtable::Addition* additions() { return reinterpret_cast<Memtable::Addition*>(room_); }
+
   Memtable& memtable_;
-  std::array<Memtable::Addition, MemtableTree::kMostLeaves> additions_;
   std::size_t count_ = 0;
+  // Nothing to set up: most groups are of one addition.
+  alignas(Memtable::Addition) std::byte room_[kMost * sizeof(Memtable::Addition)];
 };
 
 }  // namespace ldb::storage

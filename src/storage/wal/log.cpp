@@ -34,7 +34,8 @@ Result<std::unique_ptr<Log>> Log::open(Options options, LogState state) {
   }
   log->segments_.assign(state.segments.begin(), state.segments.end());
   log->window_ = log->current_.window;
-  log->written_ = log->synced_ = state.tail;
+  log->written_offset_.store(state.tail.offset, std::memory_order_relaxed);
+  log->synced_ = state.tail;
   log->begin_ = log->released_ = state.begin;
   lock.unlock();
   if (state.marked) return log;
@@ -146,7 +147,7 @@ Status Log::prepare_next() {
 
 bool Log::wants_next() const {
   rt::MutexLock lock(mutex_);
-  return !prepared_.file && written_.offset > next_wanted_at();
+  return !prepared_.file && written().offset > next_wanted_at();
 }
 
 void Log::follow_writer() {
@@ -159,7 +160,7 @@ void Log::follow_writer() {
     last.swap(last_window_);
     current = window_;
     next = prepared_.window;
-    stored = written_.offset;
+    stored = written().offset;
   }
   if (!current) return;
   current->follow(stored);
@@ -222,7 +223,7 @@ Status Log::change_segment() {
     window_ = current_.window;
     ends_.push_back(offset_);
     segments_.push_back(current_.number);
-    written_ = {current_.number, kSegmentHeaderBytes};
+    written_offset_.store(kSegmentHeaderBytes, std::memory_order_release);
   }
   offset_ = buffer_offset_ = kSegmentHeaderBytes;
   return {};
@@ -234,12 +235,11 @@ Status Log::write_buffer(bool may_map) {
   if (!may_map || !current_.window || !current_.window->store(buffer_offset_, buffer_)) {
     if (Status status = current_.file->write_at(buffer_offset_, buffer_); !status) return poison(status);
   }
-  bytes_written_.fetch_add(buffer_.size(), std::memory_order_relaxed);
+  bytes_written_.store(bytes_written() + buffer_.size(), std::memory_order_relaxed);
   buffer_offset_ += buffer_.size();
   buffer_.clear();
   if (buffer_.capacity() > (4u << 20)) buffer_.shrink_to_fit();
-  rt::MutexLock lock(mutex_);
-  written_ = {current_.number, buffer_offset_};
+  written_offset_.store(buffer_offset_, std::memory_order_release);
   return {};
 }
 
@@ -285,7 +285,7 @@ Status Log::sync_to(LogPosition position) {
   LogPosition target;
   {
     rt::MutexLock state_lock(mutex_);
-    target = written_;
+    target = written();
   }
   LDB_TRY(sync_older(target.segment));
   if (synced_end() >= position) return {};
@@ -427,7 +427,7 @@ void Log::drop_before(LogPosition position) {
 
 std::uint64_t Log::total_bytes() const {
   rt::MutexLock lock(mutex_);
-  std::uint64_t total = written_.offset;
+  std::uint64_t total = written().offset;
   for (const std::uint64_t end : ends_) total += end;
   return total;
 }

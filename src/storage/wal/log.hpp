@@ -130,6 +130,8 @@ class Log {
   Status sync_older(std::uint64_t before_segment) LDB_REQUIRES(sync_mutex_);
   void set_synced(LogPosition position);
   LogPosition behind_seal(LogPosition position) const LDB_REQUIRES(mutex_);
+  /// Up to where the log is written out; while the mutex is held the writer may go on in this segment, but not to the next.
+  LogPosition written() const LDB_REQUIRES(mutex_) { return {segments_.back(), written_offset_.load(std::memory_order_acquire)}; }
 
   const Options options_;
 
@@ -155,7 +157,6 @@ class Log {
   std::deque<std::uint64_t> segments_ LDB_GUARDED_BY(mutex_);      // ascending; the last is current
   std::deque<std::uint64_t> ends_ LDB_GUARDED_BY(mutex_);          // where each of them ends, for all but the last
   std::vector<std::string> recyclable_ LDB_GUARDED_BY(mutex_);
-  LogPosition written_ LDB_GUARDED_BY(mutex_);
   LogPosition synced_ LDB_GUARDED_BY(mutex_);
   LogPosition begin_ LDB_GUARDED_BY(mutex_);
   LogPosition released_ LDB_GUARDED_BY(mutex_);
@@ -164,7 +165,8 @@ class Log {
 
   rt::Atomic<std::uint64_t> pinned_{UINT64_MAX};
   rt::Atomic<std::uint64_t> syncs_{0};
-  rt::Atomic<std::uint64_t> bytes_written_{0};
+  rt::Atomic<std::uint64_t> written_offset_{0};  // the writer's; goes back to the beginning under mutex_ only
+  rt::Atomic<std::uint64_t> bytes_written_{0};   // the writer's
 };
 
 }  // namespace ldb::storage

@@ -30,20 +30,19 @@ Result<SegmentHeader> decode_segment_header(std::string_view bytes) {
 }
 
 void encode_record_header(std::string& out, const RecordHeader& header, std::uint64_t generation, std::uint64_t offset) {
-  const std::size_t start = out.size();
-  put_u64(out, 0);
-  put_u64(out, header.body_checksum);
-  put_u64(out, header.sequence);
-  put_u32(out, header.body_size);
-  put_u8(out, static_cast<std::uint8_t>(header.type));
-  put_u8(out, header.flags);
-  put_u16(out, 0);
+  char bytes[kRecordHeaderBytes + kVouchBytes];
+  store_u64(bytes + 8, header.body_checksum);
+  store_u64(bytes + 16, header.sequence);
+  store_u32(bytes + 24, header.body_size);
+  bytes[28] = static_cast<char>(header.type);
+  bytes[29] = static_cast<char>(header.flags);
+  bytes[30] = bytes[31] = 0;
   if (header.flags & kRecordVouches) {
-    put_u64(out, header.vouched.segment);
-    put_u64(out, header.vouched.offset);
+    store_u64(bytes + 32, header.vouched.segment);
+    store_u64(bytes + 40, header.vouched.offset);
   }
-  const std::string_view checked = std::string_view(out).substr(start + 8);
-  store_u64(out.data() + start, hash64(checked, generation + offset));
+  store_u64(bytes, hash64({bytes + 8, header.size() - 8}, generation + offset));
+  out.append(bytes, header.size());
 }
 
 bool decode_record_header(std::string_view bytes, std::uint64_t generation, std::uint64_t offset, RecordHeader& header) {
