@@ -19,6 +19,8 @@ endif()
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # GCC 12 warns about the bytes of an empty std::optional<std::string> at -O2 and above; clang checks the same code without it.
   target_compile_options(ldb_compile_options INTERFACE -Wno-maybe-uninitialized)
+  # Nobody replaces single functions of the library at load time: without this GCC may not inline one of them into another (clang may).
+  add_compile_options(-fno-semantic-interposition)
 endif()
 if(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
   target_compile_options(ldb_compile_options INTERFACE -Wthread-safety)
