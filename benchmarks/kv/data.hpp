@@ -2,18 +2,21 @@
 #pragma once
 
 #include <cstdint>
-#include <cstdio>
+#include <cstring>
 #include <random>
 #include <string>
 #include <string_view>
 
 namespace bench {
 
-/// 16 digits.
+/// 16 digits, made in a few nanoseconds: what they take weighs most on the fastest engine.
 struct Key {
-  explicit Key(std::uint64_t number) { std::snprintf(text, sizeof text, "%016llu", static_cast<unsigned long long>(number)); }
-  operator std::string_view() const { return {text, 16}; }  // NOLINT(google-explicit-constructor)
-  char text[24];
+  explicit Key(std::uint64_t number) {
+    std::memset(text, '0', sizeof text);
+    for (std::size_t i = sizeof text; number != 0 && i > 0; number /= 10) text[--i] = static_cast<char>('0' + number % 10);
+  }
+  operator std::string_view() const { return {text, sizeof text}; }  // NOLINT(google-explicit-constructor)
+  char text[16];
 };
 
 /// 100 bytes, half of them random: they compress to about a half.
