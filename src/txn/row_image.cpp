@@ -115,6 +115,7 @@ Status RowImageReader::parse_general(std::string_view image) {
     if (i == liveness) liveness_ = id;
     if (i == tombstone) tombstone_ = id;
   }
+  if ((flags & kTombstone) != 0 && !tombstone_) return damaged("tombstone without a stamp");
   cells_ = ids_.data() + walker.offset();
   end_ = image.data() + image.size();
   ids_ = ids_.substr(0, walker.offset());
